@@ -40,9 +40,8 @@ def test_each_step_of_an_order_is_a_task_in_flower(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(900)
 def test_a_slow_bank_is_slow_in_the_step_that_asks_it(tmp_path: Path) -> None:
-    with ground(tmp_path, say=print) as prepared, watched(prepared.stack.redis.url) as cluster:
-        said: Counter[tuple[str, str]] = Counter()
-        cluster.event_callback = lambda _, event: said.update([(event.get("uuid", ""), event["type"])])
+    said: Counter[tuple[str, str]] = Counter()
+    with ground(tmp_path, say=print) as prepared, watched(prepared.stack.redis.url, said) as cluster:
         prepared.stripe("latency", seconds=SLOW)
         [order] = bought(prepared, [KINDS[0]], named="slow")
         told = eventually_told(cluster, str(order.order_id))
@@ -64,10 +63,13 @@ class Watcher(EventReceiver):  # type: ignore[misc]
 
 
 @contextmanager
-def watched(broker_url: str) -> Iterator[State]:
+def watched(broker_url: str, said: Counter[tuple[str, str]] | None = None) -> Iterator[State]:
     """The cluster as its workers' events tell it, as long as this lasts. Redis keeps no event for who listens later: from the beginning
-    to the end it is listened to, on one connection."""
-    app, cluster, over = Celery(broker=broker_url, set_as_current=False), State(), threading.Event()
+    to the end it is listened to, on one connection. said: counts events by task and type."""
+    count: Counter[tuple[str, str]] = Counter() if said is None else said
+    # Told at the start: whoever sets it after the first event is never called.
+    cluster = State(callback=lambda _, event: count.update([(event.get("uuid", ""), event["type"])]))
+    app, over = Celery(broker=broker_url, set_as_current=False), threading.Event()
 
     def watch() -> None:
         with app.connection_for_read() as connection:

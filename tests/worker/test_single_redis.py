@@ -15,7 +15,7 @@ from worker import single_redis
 from worker.embedded import RedisServer
 from worker.embedded.wheels import redis_program
 from worker.processes import Child
-from worker.processes.ports import reserve_port
+from worker.processes.ports import PortReservation, reserve_port
 
 CLUSTER = ["--cluster-enabled", "yes"]
 SENTINEL = ["--sentinel"]
@@ -26,7 +26,7 @@ Started = Callable[[list[str]], str]
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
     """Starts Redis with these options; answers its address."""
-    reservation = reserve_port()
+    reservation, bus = reserve_two_ports()
     config = tmp_path / "redis.conf"
     config.write_text(f'bind 127.0.0.1\nport {reservation.port}\ndir "{tmp_path}"\n')
     children: list[Child] = []
@@ -41,6 +41,17 @@ def started(tmp_path: Path) -> Iterator[Started]:
     for child in children:
         child.stop()
     reservation.release()
+    bus.release()
+
+
+def reserve_two_ports() -> tuple[PortReservation, PortReservation]:
+    """The second 10,000 further on, where a Redis in cluster mode listens, too."""
+    while True:
+        reservation = reserve_port(range(20_000, 22_000))
+        try:
+            return reservation, reserve_port([reservation.port + 10_000])
+        except OSError:
+            reservation.release()
 
 
 def pings(port: int) -> bool:

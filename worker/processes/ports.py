@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LOOPBACK = "127.0.0.1"
@@ -18,15 +19,15 @@ class PortReservation:
         self.claim.close()
 
 
-def reserve_port() -> PortReservation:
-    """A free TCP port of the loopback interface, ours until `release` or the end of this process.
+def reserve_port(among: Sequence[int] = RANGE) -> PortReservation:
+    """A free TCP port of the loopback interface, ours until `release` or the end of this process. Raises OSError if none of these is free.
 
     The server that will listen on it is another process, so the TCP port itself must stay unbound; what we hold is the UDP port
     of the same number, which marks it as taken for every other copy and vanishes with us.
     """
-    start = secrets.randbelow(len(RANGE))
-    for offset in range(len(RANGE)):
-        port = RANGE[(start + offset) % len(RANGE)]
+    start = secrets.randbelow(len(among))
+    for offset in range(len(among)):
+        port = among[(start + offset) % len(among)]
         claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             claim.bind((LOOPBACK, port))
@@ -37,4 +38,4 @@ def reserve_port() -> PortReservation:
             claim.close()
             continue
         return PortReservation(port, claim)
-    raise OSError(f"no free port between {RANGE.start} and {RANGE.stop - 1} on {LOOPBACK}")
+    raise OSError(f"no free port between {among[0]} and {among[-1]} on {LOOPBACK}")
