@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import psutil
 
-from worker.processes.family import family
-
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -19,12 +17,21 @@ class Usage:
 
 
 def processor(pids: Mapping[str, int]) -> Usage:
-    return Usage({name: sum(_spent(process) for process in family(pid)) for name, pid in pids.items()})
+    return Usage({name: sum(_spent(process) for process in _family(pid)) for name, pid in pids.items()})
 
 
 def memory(pids: Mapping[str, int]) -> dict[str, float]:
     """Megabytes by name; what several processes share is counted once (PSS), where the system tells."""
-    return {name: sum(_held(process) for process in family(pid)) / 1e6 for name, pid in pids.items()}
+    return {name: sum(_held(process) for process in _family(pid)) / 1e6 for name, pid in pids.items()}
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """Not `worker.processes.family`: versions that are compared with this one may not have it."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _spent(process: psutil.Process) -> float:

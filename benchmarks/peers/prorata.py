@@ -6,6 +6,7 @@ transaction that is committed when they are sent: the chains place no orders eit
 does so within its burst. What placing costs is a scenario of its own.
 """
 
+import os
 from contextlib import ExitStack
 from uuid import UUID
 
@@ -20,7 +21,6 @@ from benchmarks.under_way import UnderWay
 from tasks.wiring import begin
 from worker import app as application
 from worker import relay
-from worker.environment import settings
 from worker.wiring import plug_in_from_settings
 
 
@@ -32,7 +32,9 @@ class ProrataLoad:
             add_catalogue(session)
         self._customers = Customers()
         self._waiting = ExitStack()
-        url = plain(settings().database_url.get_secret_value())
+        url = plain(
+            os.environ["PRORATA_DATABASE_URL"]
+        )  # read in this way by every version that is compared with this one
         self._under_way = self._look_after(psycopg.connect(url, autocommit=True, options=UNLOGGED))
 
     def _look_after(self, watching: psycopg.Connection) -> UnderWay:

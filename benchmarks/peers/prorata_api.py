@@ -1,6 +1,7 @@
 """Prorata as its customers meet it: orders come in at the API, as many at once as there are connections, or so many a second."""
 
 import json
+import os
 import subprocess
 import sys
 from urllib.parse import urlsplit
@@ -16,7 +17,6 @@ from models.states import OrderStatus
 from tasks.upstream import api_keys
 from tasks.upstream.api_keys import Scope
 from tasks.wiring import begin
-from worker.environment import settings
 
 
 class ApiLoad(ProrataLoad):
@@ -54,7 +54,7 @@ class ApiLoad(ProrataLoad):
     def send(self, orders: int) -> None:
         """Raises OrdersRefused if any was."""
         going, self._requests = self._requests[:orders], self._requests[orders:]
-        address = urlsplit(str(settings().public_url))
+        address = urlsplit(os.environ["PRORATA_PUBLIC_URL"])
         command = [sys.executable, "-m", "benchmarks.http_load", str(address.hostname), str(address.port)]
         answered = subprocess.run(
             [*command, *self.loop], input="\n".join(going), text=True, check=True, stdout=subprocess.PIPE
