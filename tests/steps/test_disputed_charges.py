@@ -27,7 +27,7 @@ from tests.support.disputes import (
     told_by_whom,
     turn,
 )
-from tests.support.payment import given_up_and_paid_late, refund_by_hand, refundable, waiting_events
+from tests.support.payment import given_up_and_paid_late, refund_by_hand, refund_that_fails, refundable, waiting_events
 from tests.support.places import dying_at
 from tests.support.world import World, change, purchase
 
@@ -119,10 +119,7 @@ def test_a_refund_that_fails_later_because_of_a_dispute_parks_and_says_not_to_pa
 def test_an_order_that_is_parked_as_its_refund_failed_says_not_to_pay_once_the_bank_has_the_charge(
     world: World,
 ) -> None:
-    _, order_id = refundable(world, "pm_card_refundFail")
-    world.run(order_id)
-    charge = world.charge_ref(order_id)
-    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    order_id, charge = refund_that_fails(world)
     world.notify(charge, "refund.failed")
     parked = world.order(order_id)
     told = [str(parked.last_error)]
@@ -155,10 +152,7 @@ def test_an_order_that_is_parked_elsewhere_keeps_its_error_when_its_charge_is_di
 def test_a_refund_that_failed_while_a_dispute_came_says_not_to_pay(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, order_id = refundable(world, "pm_card_refundFail")
-    world.run(order_id)
-    charge = world.charge_ref(order_id)
-    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    order_id, charge = refund_that_fails(world)
     why, waiting = refunding.why_owed, [charge]
 
     def owed_before_it_came(*given: object, **named: object) -> object:

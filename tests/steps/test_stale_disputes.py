@@ -15,7 +15,7 @@ from tasks.ports import Dispute, PaymentProvider
 from tasks.wiring import payments
 from tests.support.backup import BackUp
 from tests.support.disputes import bought, dispute, happens, named, noted, turn
-from tests.support.payment import given_up_and_paid_late, refundable
+from tests.support.payment import given_up_and_paid_late, refund_that_fails
 from tests.support.restored import about_to_buy
 from tests.support.world import World
 
@@ -136,10 +136,7 @@ def test_nothing_is_recorded_for_a_won_dispute_that_is_contested_meanwhile(
 def test_nothing_is_recorded_for_an_order_that_owes_its_refund_while_a_dispute_comes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, order_id = refundable(world, "pm_card_refundFail")
-    world.run(order_id)
-    charge = world.charge_ref(order_id)
-    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    order_id, charge = refund_that_fails(world)
     world.notify(charge, "refund.failed")
     decide = outside_refunds._require_decided
 

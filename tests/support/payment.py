@@ -41,6 +41,15 @@ def refund(world: World, order_id: UUID) -> None:
     world.run(order_id)
 
 
+def refund_that_fails(world: World) -> tuple[UUID, str]:
+    """An order whose refund was accepted and has failed at the customer's bank since, of which we know nothing yet; its charge's ref."""
+    _, order_id = refundable(world, "pm_card_refundFail")
+    world.run(order_id)
+    charge = world.charge_ref(order_id)
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    return order_id, charge
+
+
 def refund_by_hand(world: World, order_id: UUID, amount: int) -> None:
     """In the provider's Dashboard."""
     charge = world.charge_ref(order_id)
