@@ -61,6 +61,11 @@ def test_postgres_wants_its_password(postgres_server: PostgresServer) -> None:
         execute(postgres_server.url.replace(postgres_server.password, "guess"), "select 1")
 
 
+def test_whoever_connects_derives_a_key_from_the_password_in_one_round(postgres_server: PostgresServer) -> None:
+    [(verifier,)] = execute(postgres_server.url, "select rolpassword from pg_authid where rolname = 'prorata'")
+    assert str(verifier).startswith("SCRAM-SHA-256$1:")
+
+
 def test_a_folder_with_a_long_path_and_spaces_will_do(tmp_path: Path) -> None:
     folder = tmp_path / "an order's long way" / ("x" * 120)
     with postgres(folder, durable=False) as server, redis(folder) as broker:
