@@ -248,7 +248,7 @@ def test_where_there_is_nothing_a_sentence_says_so_and_a_program_reads_an_empty_
     prorata: Command, fresh_database_url: str, asked: str, said: str
 ) -> None:
     there = SETTINGS | {"PRORATA_DATABASE_URL": fresh_database_url}
-    assert prorata_of_its_own(*asked.split(), **there) == Ended(0, said, "")
+    assert prorata(*asked.split(), **there) == Ended(0, said, "")
     assert prorata(*asked.split(), "--json", **there) == Ended(0, "[]\n", "")
 
 
