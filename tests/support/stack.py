@@ -1,4 +1,4 @@
-"""The whole stack for a pytest process, started when a test first asks: real Celery workers, API, stand-ins.
+"""The whole stack for a file of tests: real Celery workers, API, stand-ins. It ends with the file: even one that rests takes processor time.
 
 Tests marked `from_outside` know it by its addresses only: of a stack of ours, or of the one that the PRORATA_E2E_ variables tell of.
 """
@@ -26,7 +26,7 @@ class Outside:
     """whether quotes of long ago can be had"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """With the settings that the sample orders need; tests bring accounts of their own."""
     with running(tmp_path_factory.mktemp("stack"), chosen=demo.SETTINGS, durable=False) as stack:
@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.check()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def outside(request: pytest.FixtureRequest) -> Outside:
     if "PRORATA_E2E_URL" not in os.environ:
         stack: Stack = request.getfixturevalue("stack")
