@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from structlog.dev import ConsoleRenderer, plain_traceback
 
 pytest_plugins = [
     "tests.support.servers",
@@ -26,6 +27,8 @@ def pytest_configure() -> None:
     """Let temporary folders lie in memory where there is room: most tests have a database of their own, copied twenty times as fast there."""
     if _IN_MEMORY.is_dir() and os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ENOUGH:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
+    # In colours, with the source around each line, a logged error takes longer than most tests.
+    ConsoleRenderer.get_active().exception_formatter = plain_traceback
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
