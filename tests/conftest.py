@@ -16,8 +16,8 @@ pytest_plugins = [
 ]
 
 _TESTS = Path(__file__).parent
-_LONG = frozenset({"bench", "chaos", "e2e", "worker"})
-"""folders with files that take long: these come first, so that at the end no process of the run is left alone with one"""
+_WAITING = frozenset({"bench", "chaos", "e2e", "worker"})
+"""folders whose tests mostly wait, for processes that they start and kill; their files take longest"""
 _IN_MEMORY = Path("/dev/shm")
 _ENOUGH = 4 * 1024**3
 """bytes; a whole run needs a quarter of that at its height"""
@@ -32,4 +32,14 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.path.relative_to(_TESTS).parts[0] not in _LONG)
+    """Files that wait and files that compute take turns, so that processors have work at any time; the last fifth computes only, lest at
+    the end a process of the run be left alone with a long file."""
+    turns: dict[Path, float] = {}
+    for waits, share in ((True, 0.8), (False, 1.0)):
+        files = dict.fromkeys(item.path for item in items if (_folder(item) in _WAITING) is waits)
+        turns |= {file: share * number / len(files) for number, file in enumerate(files)}
+    items.sort(key=lambda item: turns[item.path])
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).parts[0]
