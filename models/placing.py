@@ -15,7 +15,7 @@ from models.base import uuid7
 from models.lease import GRACE
 from models.orders import Order, OrderedProduct, PricedLine, Totals
 from models.prepared import Prepared
-from models.states import OrderStatus, Step
+from models.states import FORWARD, OrderStatus
 from models.timeline_kinds import Kind
 
 _TOTALS = ", ".join(Totals.__annotations__)
@@ -34,7 +34,7 @@ _PLACE = Prepared[UUID, int, UUID, datetime, list[str]](
         SELECT
             :order_id, id, account_id, contact_id, (SELECT language FROM accounts WHERE id = :account_id),
             :api_key_id, :idempotency_key, :request_digest,
-            '{OrderStatus.OPEN}', '{Step.VALIDATE_CART}', clock_timestamp() + :wake_in, 1, 0, 0, false, {_TOTALS}
+            '{OrderStatus.OPEN}', '{FORWARD[0]}', clock_timestamp() + :wake_in, 1, 0, 0, false, {_TOTALS}
         FROM offered
         ON CONFLICT DO NOTHING
         RETURNING id, number, account_id, created_at
@@ -52,7 +52,7 @@ _PLACE = Prepared[UUID, int, UUID, datetime, list[str]](
     lines AS (
         INSERT INTO order_lines (order_id, {_LINE}) SELECT id, {_LINE} FROM whole, quote_lines WHERE quote_id = :quote_id
     ),
-    sent AS (INSERT INTO outbox (order_id, step) SELECT id, '{Step.VALIDATE_CART}' FROM whole),
+    sent AS (INSERT INTO outbox (order_id, step) SELECT id, '{FORWARD[0]}' FROM whole),
     noted AS (
         INSERT INTO order_events (order_id, kind, facts)
         SELECT whole.id, '{Kind.ORDER_PLACED}', jsonb_build_object('quote_id', offered.id, 'due_minor', due_minor)

@@ -9,11 +9,11 @@ id travels. A worker that takes all queues runs them one after another, without 
     prompt_seat_assignment   where seats rose, ask to assign them
 
 If what was charged cannot be activated: refund_payment, then send_refund_notice.
+
+A worker imports this module, which registers the steps as Celery tasks (`tasks.step`). Each hands the order to the one that follows it in
+`FORWARD`, or `BACK`, of models/states.py.
 """
 
-from celery import Task
-
-from models.states import Step
 from tasks.activate_subscription import activate_subscription
 from tasks.collect_payment import collect_payment
 from tasks.compute_proration import compute_proration
@@ -23,13 +23,13 @@ from tasks.send_confirmation_email import send_confirmation_email
 from tasks.send_refund_notice import send_refund_notice
 from tasks.validate_cart import validate_cart
 
-TASKS: dict[Step, Task] = {
-    Step.VALIDATE_CART: validate_cart,
-    Step.COMPUTE_PRORATION: compute_proration,
-    Step.COLLECT_PAYMENT: collect_payment,
-    Step.ACTIVATE_SUBSCRIPTION: activate_subscription,
-    Step.SEND_CONFIRMATION_EMAIL: send_confirmation_email,
-    Step.PROMPT_SEAT_ASSIGNMENT: prompt_seat_assignment,
-    Step.REFUND_PAYMENT: refund_payment,
-    Step.SEND_REFUND_NOTICE: send_refund_notice,
-}
+__all__ = [  # noqa: RUF022 - in the order of the process
+    "validate_cart",
+    "compute_proration",
+    "collect_payment",
+    "activate_subscription",
+    "send_confirmation_email",
+    "prompt_seat_assignment",
+    "refund_payment",
+    "send_refund_notice",
+]

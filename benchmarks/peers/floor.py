@@ -25,7 +25,6 @@ from benchmarks.peers.environment import (
     tell_done,
 )
 from models.states import FORWARD
-from tasks import pipeline
 from tasks.running import in_process
 from worker import app as application
 from worker.wiring import plug_in_from_settings, process_engine
@@ -69,7 +68,7 @@ def _to_record(jobs: redis.Redis) -> list[str]:
 
 
 def _through(ids: list[str]) -> None:
-    pipeline.TASKS[FORWARD[0]].apply((ids[0],), throw=True)
+    application.app.tasks[FORWARD[0]].apply((ids[0],), throw=True)
 
 
 def _work(jobs: redis.Redis, recording: Recording) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from models import waiting_orders
 from models.orders import Order, OrderLine, PricedLine, Quote, Totals
-from models.states import AWAITS_PAYMENT, OrderStatus, Step
+from models.states import AWAITS_PAYMENT, FORWARD, OrderStatus
 from tasks.ports import StoredPaymentMethod
 from tasks.quotes.ordered_cart import same_cart
 from tasks.upstream import granted_requests, payment_details
@@ -34,7 +34,7 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
         raise RequestRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
     _take_over(session, order, _acceptable_quote(session, order, quote_id, now), now)
     waiting = (OrderStatus.AWAITING_CONFIRMATION,)
-    waiting_orders.reopen(session, order_id, out_of=waiting, step=Step.VALIDATE_CART, why="confirmed", facts=accepted)
+    waiting_orders.reopen(session, order_id, out_of=waiting, step=FORWARD[0], why="confirmed", facts=accepted)
 
 
 def _acceptable_quote(session: Session, order: Order, quote_id: UUID, now: datetime) -> Quote:
@@ -104,7 +104,7 @@ def pay_again(
     if stored is not None:
         payment_details.use(session, order.account_id, stored)
     why = "payment details given"
-    waiting_orders.reopen(session, order_id, out_of=AWAITS_PAYMENT, step=Step.VALIDATE_CART, why=why, facts=given)
+    waiting_orders.reopen(session, order_id, out_of=AWAITS_PAYMENT, step=FORWARD[0], why=why, facts=given)
 
 
 def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:

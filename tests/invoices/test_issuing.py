@@ -5,7 +5,6 @@ from decimal import Decimal
 from models.invoices import InvoiceKind, InvoiceReason, Receivable
 from models.orders import Order
 from models.states import OrderStatus, PaymentKind, Step
-from tasks import pipeline
 from tasks.billing import invoicing
 from tests.invoices.documents import documents, lines, one, summed_up
 from tests.support.places import dying_at
@@ -105,7 +104,7 @@ def test_seller_and_buyer_stay_on_the_document_as_they_were(world: World) -> Non
 def test_activation_delivered_again_issues_nothing_more(world: World) -> None:
     ada = world.customer()
     order = world.buy(ada, purchase())
-    pipeline.TASKS[Step.ACTIVATE_SUBSCRIPTION](order.id)
+    world.deliver(order.id, Step.ACTIVATE_SUBSCRIPTION)
     assert len(documents(world, order.id)) == 1
 
 
@@ -114,7 +113,7 @@ def test_an_activation_that_dies_before_it_commits_loses_no_number(world: World)
     order_id = world.place(ada, purchase())
     world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
     with dying_at("activate_subscription.called"):
-        pipeline.TASKS[Step.ACTIVATE_SUBSCRIPTION](order_id)
+        world.deliver(order_id, Step.ACTIVATE_SUBSCRIPTION)
     assert documents(world, order_id) == []
     assert one(world, world.buy(bob, purchase()).id).number == "INV-2026-000001"
 

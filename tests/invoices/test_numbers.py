@@ -13,7 +13,6 @@ from models.accounts import Contact
 from models.invoices import Invoice, InvoiceKind, InvoiceLine, InvoiceReason, InvoiceSeries
 from models.orders import Order
 from models.states import Step
-from tasks import pipeline
 from tasks.billing import invoicing
 from tasks.ledger_check.differences import Check
 from tests.invoices.documents import attached, text_of
@@ -29,9 +28,9 @@ def test_orders_activated_at_once_get_numbers_in_a_row(world: World) -> None:
         world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
     start = threading.Barrier(len(orders))
 
-    def activate(order_id: object) -> None:
+    def activate(order_id: UUID) -> None:
         start.wait()
-        pipeline.TASKS[Step.ACTIVATE_SUBSCRIPTION](order_id)
+        world.deliver(order_id, Step.ACTIVATE_SUBSCRIPTION)
 
     threads = [threading.Thread(target=activate, args=[order_id]) for order_id in orders]
     for thread in threads:

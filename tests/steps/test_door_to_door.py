@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 
 from models.states import FORWARD, OrderStatus, Step
-from tasks import pipeline
 from tests.support.world import World, purchase
 
 
@@ -28,9 +27,9 @@ def test_a_step_delivered_twice_changes_nothing_more(world: World, step: Step) -
     ada = world.customer()
     order_id = world.place(ada, purchase())
     world.run(order_id, until=step)
-    first = pipeline.TASKS[step](order_id)
+    first = world.deliver(order_id, step)
     timeline = world.timeline(order_id)
-    again = pipeline.TASKS[step](order_id)
+    again = world.deliver(order_id, step)
     assert (first, again) == ("done", "not_open" if step is FORWARD[-1] else "already_done")
     assert world.timeline(order_id) == timeline
     assert world.run(order_id).status is OrderStatus.COMPLETED
@@ -43,7 +42,7 @@ def test_a_step_delivered_four_times_at_once_does_its_work_once(world: World, st
     ada = world.customer()
     order_id = world.place(ada, purchase())
     world.run(order_id, until=step)
-    outcomes = at_once(step, order_id, times=4)
+    outcomes = at_once(world, step, order_id, times=4)
     assert outcomes.count("done") == 1
     assert set(outcomes) <= {"done", "already_done", "held_by_another", "not_open"}
     assert world.run(order_id).status is OrderStatus.COMPLETED
@@ -51,13 +50,13 @@ def test_a_step_delivered_four_times_at_once_does_its_work_once(world: World, st
     assert len(world.mails(ada)) == 2
 
 
-def at_once(step: Step, order_id: UUID, *, times: int) -> list[str]:
+def at_once(world: World, step: Step, order_id: UUID, *, times: int) -> list[str]:
     outcomes: list[str] = []
     start = threading.Barrier(times)
 
     def deliver() -> None:
         start.wait()
-        outcomes.append(pipeline.TASKS[step](order_id))
+        outcomes.append(world.deliver(order_id, step))
 
     threads = [threading.Thread(target=deliver) for _ in range(times)]
     for thread in threads:

@@ -7,8 +7,9 @@ import pytest
 from celery import Task
 
 from models.states import BACK, FORWARD, OrderStatus, Step
-from tasks.pipeline import TASKS
+from tasks.collect_payment import collect_payment
 from tasks.running import retry_policy
+from tasks.validate_cart import validate_cart
 from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, told, told_of
 from tests.support.world import World, purchase
 
@@ -123,7 +124,7 @@ def test_a_later_step_has_all_its_retries_although_the_delivered_one_had_used_up
 ) -> None:
     order_id = world.place(world.customer(), purchase())
     world.stripe.fail("unavailable", "payment_intents.create")
-    TASKS[Step.VALIDATE_CART].apply((str(order_id),), retries=retry_policy.RETRIES, throw=True)
+    validate_cart.apply((str(order_id),), retries=retry_policy.RETRIES, throw=True)
     world.stripe.calm()
     assert messages.take() == [("collect_payment", 1)]
 
@@ -132,7 +133,7 @@ def test_a_delivery_that_has_used_up_its_retries_is_left_to_the_sweep(world: Wor
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)
     world.stripe.fail("unavailable", "payment_intents.create")
-    last = TASKS[Step.COLLECT_PAYMENT].apply((str(order_id),), retries=retry_policy.RETRIES, throw=True)
+    last = collect_payment.apply((str(order_id),), retries=retry_policy.RETRIES, throw=True)
     world.stripe.calm()
     assert (last.get(), messages.take()) == ("postponed", [])
 

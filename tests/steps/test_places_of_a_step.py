@@ -11,12 +11,11 @@ from api_stub.views import timeline
 from models.states import BACK, FORWARD, Step
 from tasks import pipeline
 from tasks.operating import resumption
-from tasks.pipeline import TASKS
 from tasks.queues import QUEUES
 from worker.drill.kinds import CALLS_OUTSIDE
 
 TABLES: dict[str, Collection[str]] = {
-    "tasks/pipeline.py: TASKS": TASKS,
+    "tasks/pipeline.py: __all__": pipeline.__all__,
     "tasks/queues.py: QUEUES": QUEUES,
     "tasks/operating/resumption.py: _WILL": resumption._WILL,
 }
@@ -29,8 +28,9 @@ def test_no_step_is_missing_in_a_table_of_all_steps(table: str) -> None:
 
 @pytest.mark.parametrize("step", Step)
 def test_a_step_is_a_module_a_function_and_a_task_of_its_name(step: Step) -> None:
-    assert getattr(import_module(f"tasks.{step}"), step) is TASKS[step]
-    assert TASKS[step].name == step
+    task = getattr(import_module(f"tasks.{step}"), step)
+    assert task is getattr(pipeline, step)
+    assert task.name == step
 
 
 @pytest.mark.parametrize("step", [*FORWARD[:-1], *BACK[:-1]])
@@ -56,3 +56,4 @@ def test_a_step_has_the_places_at_which_a_crash_does_most_harm(step: Step) -> No
 def test_the_business_process_is_told_in_its_order() -> None:
     told = re.findall(r"^    (\w+) ", inspect.getdoc(pipeline) or "", re.MULTILINE)
     assert told == list(FORWARD), "docstring of tasks/pipeline.py"
+    assert pipeline.__all__ == [*FORWARD, *BACK], "__all__ of tasks/pipeline.py"

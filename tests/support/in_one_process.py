@@ -11,7 +11,7 @@ from uuid import UUID
 from celery import Celery, Task, current_app
 
 from models.states import Step
-from tasks.pipeline import TASKS
+from tasks import pipeline
 from tasks.running import in_process
 from tests.support.places import at
 
@@ -73,7 +73,7 @@ def without_broker() -> Iterator[None]:
 
 def delivered(order_id: UUID, step: Step, *, task_id: str | None = None) -> str:
     """As a worker would: not called, but delivered by a message."""
-    task: Task = TASKS[step]
+    task: Task = getattr(pipeline, step)
     outcome: str = task.apply((str(order_id),), task_id=task_id, throw=True).get()
     return outcome
 

@@ -28,7 +28,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.rules.refusals import Refusal
-from models.states import OrderStatus, Step
+from models.states import FORWARD, OrderStatus, Step
 from models.subscriptions import SeatAssignment, Subscription
 from models.support_cases import SupportCase
 from tasks import pipeline, placement, wiring
@@ -200,7 +200,7 @@ class World:
     def run(self, order_id: UUID, *, until: Step | None = None) -> Order:
         """Step after step until the order is no longer open, makes no progress, or stands before `until`."""
         while (before := self.order(order_id)).status is OrderStatus.OPEN and before.next_step is not until:
-            pipeline.TASKS[before.next_step or Step.VALIDATE_CART](order_id)
+            self.deliver(order_id, before.next_step or FORWARD[0])
             after = self.order(order_id)
             if (after.status, after.next_step) == (before.status, before.next_step):
                 return after
@@ -208,7 +208,7 @@ class World:
 
     def deliver(self, order_id: UUID, step: Step) -> str:
         """One delivery of one step; returns its outcome."""
-        return str(pipeline.TASKS[step](order_id))
+        return str(getattr(pipeline, step)(order_id))
 
     def go_on(self, order_id: UUID, *, times: int = 4) -> Order:
         """Let leases and waits run out, and carry on; again where a step was postponed."""
