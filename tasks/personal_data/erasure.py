@@ -58,7 +58,7 @@ def erase(email: str, *, by: str, why: str) -> Erased:
         stays = _staying(session, person(session, email))
     with begin() as session:
         of = _lock(session, email)
-        if of.is_named_in(by) or _names(session, why, of):
+        if of.may_be_named_in(by) or _names(session, why, of):
             raise NotErasable(
                 "Nothing was erased: name the person neither in --why nor in --by, because both are kept."
             )
@@ -90,7 +90,7 @@ def _lock(session: Session, email: str) -> Person:
 def _names(session: Session, text: str, of: Person) -> bool:
     """Whether a text names the person, by address or by the name that a contact has."""
     names = session.scalars(select(Contact.name).where(Contact.id.in_(of.contacts)))
-    return of.is_named_in(text) or any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.I) for name in names)
+    return of.may_be_named_in(text) or any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.I) for name in names)
 
 
 def _expire_quotes(session: Session, of: Person) -> None:

@@ -39,7 +39,7 @@ def support_cases(of: Person) -> Found:
 
 
 def asked_for(case: SupportCase, of: Person) -> bool:
-    return case.contact_id in of.contacts or of.is_named_in(f"{case.text} {case.closed_why}")
+    return case.contact_id in of.contacts or of.is_named_in(case.text) or of.may_be_named_in(case.closed_why or "")
 
 
 def named_in_reasons(of: Person) -> Found:

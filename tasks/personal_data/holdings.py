@@ -45,7 +45,7 @@ HOLDINGS: Final = (
         name="support_cases",
         what="what was asked, in words",
         rows=finding.support_cases,
-        tell=columns("id", "number", "account_id", "text", "created_at", "asked_at", "closed_at", "closed_why"),
+        tell=telling.support_case,
         concerns=lambda row, of: finding.asked_for(row[0], of),
         erase=replacing.support_case,
     ),

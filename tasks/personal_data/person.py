@@ -1,9 +1,10 @@
 """Whose data it is: somebody with an email address, and where that address stands in texts."""
 
 import re
+import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -11,6 +12,10 @@ from sqlalchemy.orm import Session
 
 from models.accounts import Contact
 from models.subscriptions import SeatAssignment, Subscription
+
+ANOTHER_ADDRESS: Final = "(another address)"
+_ADDRESS: Final = re.compile(r"[^\s@<>()\[\],;:\"]{0,320}@[\w.-]*")
+"""what may be one, for it to be cut: rather too much of the text than too little"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,18 @@ class Person:
         """Whether the address stands there, not only as a part of another one."""
         address = rf"(?<![\w.!#$%&'*+/=?^`{{|}}~-]){re.escape(self.email)}(?![\w-]|\.\w)"
         return re.search(address, text.lower()) is not None
+
+    def may_be_named_in(self, text: str) -> bool:
+        """Whether the address stands in what somebody typed: any quote or punctuation may enclose it there, though an address may contain it, too."""
+        return re.search(rf"(?<![^\W_]){re.escape(self.email)}(?![^\W_])", text.lower()) is not None
+
+    def alone_in(self, text: str) -> str:
+        """The text without anybody else's address."""
+
+        def told(found: re.Match[str]) -> str:
+            return found[0] if found[0].strip(string.punctuation).lower() == self.email else ANOTHER_ADDRESS
+
+        return _ADDRESS.sub(told, text)
 
 
 def person(session: Session, email: str) -> Person:

@@ -29,7 +29,8 @@ def support_case(row: Any, of: Person) -> None:
     """The person's own words; what others wrote only where it names the person."""
     found: SupportCase = row[0]
     found.text = ERASED if found.contact_id in of.contacts else _without(found.text, of)
-    found.closed_why = _without(found.closed_why, of)
+    if of.may_be_named_in(found.closed_why or ""):
+        found.closed_why = ERASED
 
 
 def reason(row: Any, of: Person) -> None:

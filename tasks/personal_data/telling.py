@@ -6,6 +6,7 @@ from typing import Any
 
 from models.messages import WebhookReceived
 from models.orders import Order
+from models.support_cases import SupportCase
 from tasks.personal_data.person import Person, named_in
 
 Told = dict[str, Any]
@@ -21,6 +22,18 @@ def columns(*names: str) -> Callable[[Any, Person], Told]:
     return tell
 
 
+def support_case(row: Any, of: Person) -> Told:
+    """Of a case that somebody else asked for only that it mentions the person."""
+    case: SupportCase = row[0]
+    theirs = case.contact_id in of.contacts
+    words = {"text": case.text, "closed_why": case.closed_why and of.alone_in(case.closed_why)}
+    return {
+        **columns("number", "created_at", "asked_at", "closed_at")(row, of),
+        **{name: words[name] if theirs else None for name in words},
+        "named_as": [] if theirs else [of.email],
+    }
+
+
 def reason(row: Any, of: Person) -> Told:
     """An order's reason names others beside the person: ten contacts, say."""
     order: Order = row[0]
@@ -29,7 +42,20 @@ def reason(row: Any, of: Person) -> Told:
 
 
 def webhook(row: Any, of: Person) -> Told:
-    return columns("id", "type", "received_at", "handled_at")(row, of) | {"payload": payload(row[0])}
+    return columns("id", "type", "received_at", "handled_at")(row, of) | {"payload": _alone(payload(row[0]), of)}
+
+
+def _alone(facts: Any, of: Person) -> Any:
+    """A JSON value without anybody else's address: a customer's former one may be another contact's."""
+    match facts:
+        case str():
+            return of.alone_in(facts)
+        case list():
+            return [_alone(each, of) for each in facts]
+        case dict():
+            return {name: _alone(value, of) for name, value in facts.items()}
+        case _:
+            return facts
 
 
 def payload(received: WebhookReceived) -> Any:

@@ -161,8 +161,9 @@ def test_an_erasure_is_recorded_by_whom_when_and_why_but_not_of_whom(world: Worl
 @pytest.mark.parametrize("field", ["by", "why"])
 def test_whoever_names_the_person_in_the_record_is_refused(world: World, left: Customer, field: str) -> None:
     before = everything(world)
-    with pytest.raises(NotErasable, match="name the person neither in --why nor in --by"):
-        erasure.erase(left.email, **{"by": "bob", "why": "asked", field: f"mail from <{left.email.upper()}>"})
+    for written in ("mail from <{}>", "asked by '{}'", "CRM/{}", "{}-Konto"):
+        with pytest.raises(NotErasable, match="name the person neither in --why nor in --by"):
+            erasure.erase(left.email, **{"by": "bob", "why": "asked", field: written.format(left.email.upper())})
     assert everything(world) == before
 
 
@@ -185,13 +186,16 @@ def test_why_a_case_was_closed_is_told_and_erased_where_it_names_the_person(worl
     assert [(each.text, each.closed_why) for each in world.rows(SupportCase)] == [("(erased)", "(erased)")]
 
 
-def test_anothers_case_keeps_its_words_where_only_its_end_names_the_person(world: World, left: Customer) -> None:
+@pytest.mark.parametrize("written", ["told {}", "'{}' was told", "CRM/{}", "*{}*", "email={}", "{}-Konto"])
+def test_anothers_case_keeps_its_words_where_only_its_end_names_the_person(
+    world: World, left: Customer, written: str
+) -> None:
     bea = world.customer()
     world.buy(bea, purchase())
     world.refused(bea, change(tier="basic"))
     [case] = [each for each in world.rows(SupportCase) if each.account_id == bea.account_id]
     with world.begin() as session:
-        support_desk.close(session, case.number, by="bob", why=f"told {left.email}")
+        support_desk.close(session, case.number, by="bob", why=written.format(left.email))
     erase(left)
     [after] = [each for each in world.rows(SupportCase) if each.id == case.id]
     assert (after.text, after.closed_why) == (case.text, "(erased)")
@@ -313,6 +317,36 @@ def test_a_longer_address_is_somebody_elses(longer: str) -> None:
 @pytest.mark.parametrize("said", ["{}", "<{}>", "to {}.", '"{}"', "mailto:{},", "({})"])
 def test_an_address_is_found_wherever_it_stands_and_however_it_is_written(said: str) -> None:
     assert Person("ada@x.example").is_named_in(said.format("Ada@X.Example"))
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["'{}'", "`{}`", "email={}", "CRM/{}", "*{}*", "_{}_", "{{{}}}", "|{}|", "#{}", "{}-Konto", "{}.", "{}.Danke"],
+)
+def test_in_what_people_type_any_punctuation_ends_an_address(said: str) -> None:
+    assert Person("ada@x.example").may_be_named_in(f"Told {said.format('Ada@X.Example')}")
+
+
+@pytest.mark.parametrize("longer", ["x{}", "1{}", "{}s"])
+def test_in_what_people_type_a_letter_more_makes_another_address(longer: str) -> None:
+    assert not Person("ada@x.example").may_be_named_in(longer.format("ada@x.example"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Agreed with Ada@X.Example; told bob@y.example.", "Agreed with Ada@X.Example; told (another address)"),
+        ("<bob@y.example>, 'ada@x.example'", "<(another address)>, 'ada@x.example'"),
+        ("x-ada@x.example", "(another address)"),
+        ("bob@y.example/ada@x.example", "(another address)/ada@x.example"),
+        ("ada@x.example/bob@y.example", "ada@x.example(another address)"),
+        ("ada@x.example-bob@y.example", "(another address)(another address)"),
+        ("3 @ 5 €", "3 (another address) 5 €"),
+        ("no address", "no address"),
+    ],
+)
+def test_of_a_text_nobody_elses_address_is_told(text: str, told: str) -> None:
+    assert Person("ada@x.example").alone_in(text) == told
 
 
 def test_whoever_has_a_longer_address_stays(world: World) -> None:
@@ -639,6 +673,35 @@ def test_everything_that_is_held_is_told(world: World, left: Customer) -> None:
     assert f"<{left.email}>" in told["support_cases"][0]["text"]
 
 
+def test_of_anothers_case_that_mentions_the_person_only_that_is_told(world: World, left: Customer) -> None:
+    chiara = world.customer(name="Alpina")
+    world.buy(chiara, purchase())
+    world.refused(chiara, change(tier="basic"))
+    [case] = [each for each in world.rows(SupportCase) if each.account_id == chiara.account_id]
+    with world.begin() as session:
+        why = f"Agreed with '{left.email}' (their agency); told bernd@nordwind.example"
+        support_desk.close(session, case.number, by="bob", why=why)
+    [mention] = [each for each in held(world, left.email)["support_cases"] if each["number"] == case.number]
+    assert {name: value for name, value in mention.items() if value is not None} == {
+        "number": case.number,
+        "created_at": case.created_at,
+        "asked_at": case.asked_at,
+        "closed_at": world.time,
+        "named_as": [left.email],
+    }
+
+
+def test_why_a_case_was_closed_is_told_without_the_addresses_of_others(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.refused(ada, change(tier="basic"))
+    [case] = world.rows(SupportCase)
+    with world.begin() as session:
+        support_desk.close(session, case.number, by="bob", why=f"{ada.email} and bernd@nordwind.example agreed")
+    [told] = held(world, ada.email)["support_cases"]
+    assert (told["text"], told["closed_why"]) == (case.text, f"{ada.email} and (another address) agreed")
+
+
 def test_nobody_else_is_told_of(world: World, left: Customer) -> None:
     told = json.dumps(held(world, left.email), default=str)
     assert "mia@" not in told
@@ -670,6 +733,18 @@ def test_a_stored_notification_is_told_if_the_address_stands_in_it_and_stays(wor
         done = erase(email)
         assert (done.stays["webhooks"], done.erasure_id) == (len(expected), None)
     assert {row.id: row.payload for row in world.rows(WebhookReceived)} == STORED
+
+
+def test_a_notification_is_told_without_the_addresses_of_others(world: World) -> None:
+    changed = {"object": {"email": "ada@x.example"}, "previous_attributes": {"email": "Bob <bob@x.example>"}}
+    payload = json.dumps({"data": changed}).encode()
+    with world.begin() as session:
+        session.add(WebhookReceived(id="evt_1", type="customer.updated", payload=payload))
+    [told] = held(world, "ada@x.example")["webhooks"]
+    assert told["payload"]["data"] == {
+        "object": {"email": "ada@x.example"},
+        "previous_attributes": {"email": "Bob <(another address)>"},
+    }
 
 
 def test_the_registrys_answer_is_told(world: World) -> None:
