@@ -31,16 +31,15 @@ class CannotActivate(Exception):
 def activate(session: Session, order: Order, lines: Sequence[OrderLine]) -> None:
     """Activate the order's lines as of `order.as_of`, under a lock on the account. If it raises CannotActivate, roll back."""
     lock_account(session, order.account_id)
-    all_new = True
+    new = []
     for line in sorted(lines, key=lambda line: line.product_code):
         held = _locked(session, order.account_id, line.product_code)
-        all_new &= held is None
         if held is None:
-            _activate_new(session, order, line)
+            new.append(_activate_new(session, order, line))
         else:
             _activate_held(session, order, line, held)
-    if all_new:
-        order_cache.keep_nobody_assigned(order)
+    if len(new) == len(lines):
+        order_cache.keep_new_subscriptions(order, new)
 
 
 _RUNNING = select(SubscriptionPeriod, is_paid_with_taken(), refunded_elsewhere.of_period()).where(
@@ -68,7 +67,7 @@ def _link(session: Session, line: OrderLine, subscription: Subscription, *rows: 
     set_committed_value(line, "subscription_id", subscription.id)
 
 
-def _activate_new(session: Session, order: Order, line: OrderLine) -> None:
+def _activate_new(session: Session, order: Order, line: OrderLine) -> Subscription:
     """The account has never had the product."""
     if line.action is Action.CHANGE:
         raise CannotActivate("not-subscribed")
@@ -77,6 +76,7 @@ def _activate_new(session: Session, order: Order, line: OrderLine) -> None:
     subscription = Subscription(id=uuid7(), account_id=order.account_id, product_code=line.product_code)
     _set(subscription, order, line)
     _link(session, line, subscription, subscription, _period(subscription, order, line))
+    return subscription
 
 
 def _activate_held(session: Session, order: Order, line: OrderLine, subscription: Subscription) -> None:

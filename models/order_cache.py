@@ -7,6 +7,8 @@ the transaction that acts on it.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -18,13 +20,14 @@ from models.accounts import Account, Contact
 from models.cart_facts import CartFacts
 from models.orders import Order, OrderLine
 from models.prepared import Prepared
-from models.subscriptions import SITS, SeatAssignment
+from models.rules.cart import SubscriptionStatus
+from models.subscriptions import SITS, SeatAssignment, Subscription, status_at
 
 T = TypeVar("T")
 
 _LINES = "lines"
 _CUSTOMER = "account and contact"
-_ASSIGNED = "number of assigned users"
+_SUBSCRIPTIONS = "subscriptions with the number of their users"
 _CART_FACTS = "the facts that determine the cart's price"
 
 _known: WeakKeyDictionary[Order, dict[str, Any]] = WeakKeyDictionary()
@@ -39,11 +42,31 @@ _READ_CUSTOMER = Prepared[Account, Contact](
     Account,
     Contact,
 )
-_READ_ASSIGNED = Prepared[UUID, int](
-    select(SeatAssignment.subscription_id, func.count())
-    .where(SeatAssignment.subscription_id == any_(bindparam("subscriptions", type_=ARRAY(Uuid))), SITS)
-    .group_by(SeatAssignment.subscription_id)
+_USERS = (
+    select(func.count()).where(SeatAssignment.subscription_id == Subscription.id, SITS).correlate(Subscription)
+).scalar_subquery()
+_READ_SUBSCRIPTIONS = Prepared[UUID, str, int, SubscriptionStatus, datetime, int](
+    select(
+        *(Subscription.id, Subscription.tier_code, Subscription.seats, Subscription.status, Subscription.period_end),
+        _USERS,
+    ).where(Subscription.id == any_(bindparam("subscriptions", type_=ARRAY(Uuid))))
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A subscription of the order, as it is now."""
+
+    id: UUID
+    tier_code: str
+    seats: int
+    status: SubscriptionStatus
+    period_end: datetime
+    users: int
+    """how many seats are assigned"""
+
+    def status_at(self, moment: datetime) -> SubscriptionStatus:
+        return status_at(self.status, self.period_end, moment)
 
 
 def once(order: Order, what: str, read: Callable[[], T]) -> T:
@@ -86,19 +109,21 @@ def keep_lines(order: Order, lines: Sequence[OrderLine]) -> None:
     keep(order, _LINES, lines)
 
 
-def assigned_users(session: Session, order: Order) -> dict[UUID, int]:
-    """How many seats are assigned, for each subscription of an order that has any."""
+def subscriptions(session: Session, order: Order) -> dict[UUID, Held]:
+    """The subscriptions of an order whose lines are activated."""
 
-    def read() -> dict[UUID, int]:
+    def read() -> dict[UUID, Held]:
         ids = [line.subscription_id for line in lines(session, order) if line.subscription_id is not None]
-        return dict(_READ_ASSIGNED.all(session, {"subscriptions": ids}))
+        found = [Held(*row) for row in _READ_SUBSCRIPTIONS.all(session, {"subscriptions": ids})]
+        return {each.id: each for each in found}
 
-    return once(order, _ASSIGNED, read)
+    return once(order, _SUBSCRIPTIONS, read)
 
 
-def keep_nobody_assigned(order: Order) -> None:
-    """Cache that nobody is assigned: every subscription of the order is new."""
-    keep(order, _ASSIGNED, {})
+def keep_new_subscriptions(order: Order, new: Sequence[Subscription]) -> None:
+    """Cache that these are the order's subscriptions: all are new, so nobody is assigned."""
+    held = [Held(each.id, each.tier_code, each.seats, each.status, each.period_end, users=0) for each in new]
+    keep(order, _SUBSCRIPTIONS, {each.id: each for each in held})
 
 
 def account(session: Session, order: Order) -> Account:

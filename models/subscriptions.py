@@ -45,9 +45,13 @@ class Subscription(Base):
     created_at: Mapped[CreatedAt]
 
     def status_at(self, moment: datetime) -> SubscriptionStatus:
-        """A trial is over at its end, even while the sweep leaves it `trialing` because an order on the product is open."""
-        over = self.status is SubscriptionStatus.TRIALING and self.period_end <= moment
-        return SubscriptionStatus.TRIAL_ENDED if over else self.status
+        return status_at(self.status, self.period_end, moment)
+
+
+def status_at(status: SubscriptionStatus, period_end: datetime, moment: datetime) -> SubscriptionStatus:
+    """A trial is over at its end, even while the sweep leaves it `trialing` because an order on the product is open."""
+    over = status is SubscriptionStatus.TRIALING and period_end <= moment
+    return SubscriptionStatus.TRIAL_ENDED if over else status
 
 
 class Trial(Base):

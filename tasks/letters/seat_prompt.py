@@ -1,19 +1,29 @@
 """The prompt to assign the seats that an order added: users sign in only once they sit on one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from models.orders import OrderLine
 from tasks.letters.content import Block, Content, Link, Paragraph
 from tasks.letters.occasion import Occasion
 
 
-def seat_prompt(o: Occasion, *, unassigned: Mapping[str, int]) -> Content:
-    """unassigned: seats without a user, by product code."""
+@dataclass(frozen=True, slots=True)
+class SeatsToAssign:
+    """Seats without a user, of the subscription of an order's line, which may have changed since."""
+
+    line: OrderLine
+    tier_code: str
+    seats: int
+    """all that there are"""
+    left: int
+    """those without a user"""
+    trial: bool
+
+
+def seat_prompt(o: Occasion, *, to_assign: Sequence[SeatsToAssign]) -> Content:
     w = o.w
-    grown = [line for line in o.lines if _added(line)]
-    to_assign = [(line, unassigned[line.product_code]) for line in grown if unassigned[line.product_code] > 0]
-    seats = sum(left for _, left in to_assign)
-    added = sum(_added(line) for line in grown)
+    seats = sum(each.left for each in to_assign)
     return Content(
         subject=w.say_n(
             "%(seats)s seat is ready to be assigned", "%(seats)s seats are ready to be assigned", seats, seats=seats
@@ -27,22 +37,22 @@ def seat_prompt(o: Occasion, *, unassigned: Mapping[str, int]) -> Content:
                     " them.",
                     "Order %(number)s has added seats for %(account)s. Users can sign in only once a seat is assigned to"
                     " them.",
-                    added,
+                    sum(map(added, o.lines)),
                     number=str(o.order.number),
                     account=o.account.name,
                 )
             ),
-            *(block for line, left in to_assign for block in _line(o, line, left)),
-            Paragraph(_what_becomes_of_them(o, [line for line, _ in to_assign])),
+            *(block for each in to_assign for block in _blocks(o, each)),
+            Paragraph(_what_becomes_of_them(o, to_assign)),
         ),
         closing=o.closing,
     )
 
 
-def _line(o: Occasion, line: OrderLine, left: int) -> tuple[Block, ...]:
-    plan = o.names.plan(line.product_code, line.tier_code)
-    page = f"{o.seller.public_url}/subscriptions/{line.subscription_id}/seats"
-    return Paragraph(_left(o, plan, left, line.seats)), Link(o.w.say("Assign seats of %(plan)s", plan=plan), page)
+def _blocks(o: Occasion, each: SeatsToAssign) -> tuple[Block, ...]:
+    plan = o.names.plan(each.line.product_code, each.tier_code)
+    page = f"{o.seller.public_url}/subscriptions/{each.line.subscription_id}/seats"
+    return Paragraph(_left(o, plan, each.left, each.seats)), Link(o.w.say("Assign seats of %(plan)s", plan=plan), page)
 
 
 def _left(o: Occasion, plan: str, left: int, seats: int) -> str:
@@ -58,9 +68,9 @@ def _left(o: Occasion, plan: str, left: int, seats: int) -> str:
     )
 
 
-def _what_becomes_of_them(o: Occasion, lines: Sequence[OrderLine]) -> str:
+def _what_becomes_of_them(o: Occasion, to_assign: Sequence[SeatsToAssign]) -> str:
     """Seats of a trial are not billed, and end with it."""
-    trials = [line.interval is None for line in lines]
+    trials = [each.trial for each in to_assign]
     if all(trials):
         return o.w.say(
             "Seats that nobody is assigned to remain yours and can be assigned at any time during the trial."
@@ -75,5 +85,6 @@ def _what_becomes_of_them(o: Occasion, lines: Sequence[OrderLine]) -> str:
     )
 
 
-def _added(line: OrderLine) -> int:
+def added(line: OrderLine) -> int:
+    """How many seats the line added to its subscription."""
     return max(line.seats - (line.from_seats or 0), 0)

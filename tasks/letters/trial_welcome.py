@@ -1,14 +1,15 @@
 """The welcome to a trial: how long it lasts, that it ends by itself without a charge, and how to subscribe."""
 
+from collections.abc import Sequence
+
 from models.orders import OrderLine
-from models.rules.cart import Action
 from tasks.letters.content import Content, Link, Paragraph, Row, Table
 from tasks.letters.occasion import Occasion
 
 
-def trial_welcome(o: Occasion) -> Content:
+def trial_welcome(o: Occasion, *, trials: Sequence[OrderLine]) -> Content:
+    """trials: those of the order's lines that are to be welcomed."""
     w = o.w
-    trials = [line for line in o.lines if line.action is Action.TRIAL]
     plans = w.listed([o.names.plan(line.product_code, line.tier_code) for line in trials])
     return Content(
         subject=w.say("Your free trial of %(plans)s has started", plans=plans),

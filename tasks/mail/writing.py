@@ -22,6 +22,7 @@ from tasks.letters.refund_notice import Refunded, refund_notice
 from tasks.letters.seat_prompt import seat_prompt
 from tasks.letters.trial_welcome import trial_welcome
 from tasks.letters.vat_correction import vat_correction
+from tasks.mail import still_true
 from tasks.ports import Letter
 from tasks.refunds import refunded
 from tasks.wiring import now, policy
@@ -49,23 +50,13 @@ def _content(session: Session, kind: LetterKind, occasion: Occasion) -> Content:
         case LetterKind.CONFIRMATION:
             return confirmation(occasion, credited_in=attachments.credited_in(session, order))
         case LetterKind.TRIAL_WELCOME:
-            return trial_welcome(occasion)
+            return trial_welcome(occasion, trials=still_true.trials(session, order))
         case LetterKind.SEAT_PROMPT:
-            return seat_prompt(occasion, unassigned=_unassigned(session, order, occasion.lines))
+            return seat_prompt(occasion, to_assign=still_true.seats_to_assign(session, order))
         case LetterKind.REFUND_NOTICE:
             return refund_notice(occasion, _refunded(session, order, occasion.lines))
         case LetterKind.VAT_CORRECTION:
             return vat_correction(occasion, corrected_minor=attachments.corrected_vat(session, order))
-
-
-def _unassigned(session: Session, order: Order, lines: Sequence[OrderLine]) -> dict[str, int]:
-    """Seats without a user, by product."""
-    assigned = order_cache.assigned_users(session, order)
-    return {
-        line.product_code: line.seats - assigned.get(line.subscription_id, 0)
-        for line in lines
-        if line.subscription_id is not None
-    }
 
 
 def _refunded(session: Session, order: Order, lines: Sequence[OrderLine]) -> Refunded:

@@ -15,9 +15,8 @@ from models.accounts import Contact
 from models.messages import SentLetter
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
-from models.rules.cart import Action, SubscriptionStatus
+from models.rules.cart import SubscriptionStatus
 from models.states import FINAL, LetterKind, LetterStatus, OrderStatus
-from models.subscriptions import Subscription
 from models.timeline_kinds import Kind
 from tasks.billing import invoicing
 from tasks.errors import (
@@ -30,10 +29,10 @@ from tasks.errors import (
     behind_a_lock,
 )
 from tasks.letters.compose import message_id
+from tasks.mail import still_true
 from tasks.mail.writing import written
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Letter
-from tasks.prompt_seat_assignment import asks
 from tasks.vat import unsent_letters
 from tasks.wiring import begin, mailer, now, outside, policy
 
@@ -88,7 +87,7 @@ def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKin
         _refuse_if_replaced(session, order)
     if kind is LetterKind.TRIAL_WELCOME:
         _refuse_if_over(session, order)
-    if kind is LetterKind.SEAT_PROMPT and not _asks_for_users(session, order):
+    if kind is LetterKind.SEAT_PROMPT and not still_true.seats_to_assign(session, order):
         raise NotPossible(f"order {order.number} has no seats to assign any more")
     if kind is LetterKind.VAT_CORRECTION and unsent_letters.is_under_way(session, order.id):
         raise NotPossible(
@@ -114,18 +113,12 @@ def _refuse_if_replaced(session: Session, order: Order) -> None:
 
 
 def _refuse_if_over(session: Session, order: Order) -> None:
-    """The welcome says that the trial, or each of them, runs and costs nothing. Raises NotPossible."""
-    began = [line.subscription_id for line in order_cache.lines(session, order) if line.action is Action.TRIAL]
-    held = session.scalars(select(Subscription).where(Subscription.id.in_(began)))
-    statuses = {subscription.status_at(now()) for subscription in held}
-    if SubscriptionStatus.TRIAL_ENDED in statuses:
-        raise NotPossible(f"the trial of order {order.number} has ended")
-    if statuses != {SubscriptionStatus.TRIALING}:
-        raise NotPossible(f"the trial of order {order.number} was subscribed since")
-
-
-def _asks_for_users(session: Session, order: Order) -> bool:
-    return asks(order_cache.lines(session, order), order_cache.assigned_users(session, order))
+    """The welcome says that a trial runs and costs nothing. Raises NotPossible."""
+    if still_true.trials(session, order):
+        return
+    statuses = {held.status_at(now()) for held in order_cache.subscriptions(session, order).values()}
+    ended = SubscriptionStatus.TRIAL_ENDED in statuses
+    raise NotPossible(f"the trial of order {order.number} {'has ended' if ended else 'was subscribed since'}")
 
 
 def _another_id(session: Session, order: Order, kind: LetterKind) -> str:

@@ -22,7 +22,7 @@ from tasks.letters.content import Content
 from tasks.letters.names import ProductNames
 from tasks.letters.occasion import Occasion
 from tasks.letters.refund_notice import Refunded, refund_notice
-from tasks.letters.seat_prompt import seat_prompt
+from tasks.letters.seat_prompt import SeatsToAssign, added, seat_prompt
 from tasks.letters.trial_welcome import trial_welcome
 from tasks.letters.vat_correction import vat_correction
 from tasks.policy import Seller
@@ -178,15 +178,21 @@ def letter(
         case LetterKind.CONFIRMATION:
             content = confirmation(o, credited_in=credited_in or {})
         case LetterKind.TRIAL_WELCOME:
-            content = trial_welcome(o)
+            content = trial_welcome(o, trials=[line for line in lines if line.action is Action.TRIAL])
         case LetterKind.SEAT_PROMPT:
-            added = {line.product_code: line.seats - (line.from_seats or 0) for line in lines}
-            content = seat_prompt(o, unassigned=added if unassigned is None else unassigned)
+            left = {line.product_code: added(line) for line in lines} if unassigned is None else unassigned
+            content = seat_prompt(
+                o, to_assign=[_to_assign(line, left[line.product_code]) for line in lines if left[line.product_code]]
+            )
         case LetterKind.REFUND_NOTICE:
             content = refund_notice(o, _refunded(made, **(refunded or {})))
         case LetterKind.VAT_CORRECTION:
             content = vat_correction(o, corrected_minor=corrected_minor)
     return compose(kind, o, content)
+
+
+def _to_assign(line: OrderLine, left: int) -> SeatsToAssign:
+    return SeatsToAssign(line, line.tier_code, seats=line.seats, left=left, trial=line.interval is None)
 
 
 def _refunded(order: Order, **other: Any) -> Refunded:

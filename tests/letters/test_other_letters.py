@@ -11,7 +11,7 @@ from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.states import LetterKind, PaymentKind
 from tasks.letters.enclosed import Enclosed, Owed
-from tests.letters.orders import CUT, PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
+from tests.letters.orders import PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
 
 CREDIT_NOTE = Enclosed(kind=InvoiceKind.CREDIT_NOTE, number="CN-2026-000001")
 SEATS_PAGE = f"https://billing.prorata.example/subscriptions/{SUBSCRIPTION_ID}/seats"
@@ -180,12 +180,6 @@ def test_the_prompt_does_not_call_seats_of_a_trial_billed(language: Language, se
 )
 def test_the_prompt_tells_seats_of_a_trial_apart_from_those_that_are_billed(language: Language, sentences: str) -> None:
     assert sentences in said(LetterKind.SEAT_PROMPT, UPGRADE, TRIAL, language=language)
-
-
-def test_the_prompt_leaves_out_lines_that_added_no_seats() -> None:
-    text = said(LetterKind.SEAT_PROMPT, CUT, TRIAL, unassigned={"desk": 2, "wiki": 3})
-    assert "Wiki Team: 3 of 3" in text
-    assert "Desk" not in text
 
 
 def test_a_refund_notice_says_what_went_back_where_and_why() -> None:

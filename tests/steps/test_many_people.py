@@ -60,8 +60,8 @@ def test_who_is_to_be_unassigned_first_is_the_last_of_many(world: World, crowd: 
 def test_an_order_reads_the_number_of_users_and_prompts_for_the_seats_left(world: World, crowd: Customer) -> None:
     order = world.buy(crowd, change(seats=MANY + 2))
     with world.begin() as session:
-        found = order_cache.assigned_users(session, session.get_one(Order, order.id))
-    assert found == {world.subscription(crowd, "desk").id: MANY}
+        found = order_cache.subscriptions(session, session.get_one(Order, order.id))
+    assert {each: held.users for each, held in found.items()} == {world.subscription(crowd, "desk").id: MANY}
     assert world.letters(order.id) == ["confirmation", "seat_prompt"]
 
 

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from models.rules.cart import SubscriptionStatus
 from models.rules.refusals import RefusalCode
-from models.states import OrderStatus
+from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from tasks import sweep
 from tests.support.world import MONTH, YEAR, World, change, purchase, trial
@@ -145,6 +147,27 @@ def test_a_day_of_a_trial_is_24_hours_whatever_the_clock_does(world: World) -> N
     world.time = datetime(2027, 3, 20, 9, tzinfo=UTC)  # summer time begins on the 28th
     world.buy(ada, trial("desk"))
     assert world.subscription(ada, "desk").period_end == datetime(2027, 4, 3, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("stands_at", [Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT])
+def test_nobody_is_written_to_about_a_trial_that_has_ended_before_its_letters(world: World, stands_at: Step) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, trial("desk"))
+    world.run(order_id, until=stands_at)
+    before = world.letters(order_id)
+    world.pass_time(days=14)
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.letters(order_id) == before
+
+
+def test_what_was_bought_with_a_trial_that_has_ended_is_confirmed_and_its_seats_asked_for(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, trial("desk"), purchase("chat", "team", 3))
+    world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    world.pass_time(days=14)
+    world.run(order_id)
+    assert world.letters(order_id) == ["confirmation", "seat_prompt"]
+    assert world.mails(ada)[-1] == "3 seats are ready to be assigned"
 
 
 def test_a_converted_trial_prompts_only_where_seats_rose(world: World) -> None:

@@ -28,7 +28,7 @@ from tasks.personal_data import erasure
 from tasks.ports import Letter, Mailer
 from tests.support.command import SETTINGS, interruptible, prorata_at_a_terminal
 from tests.support.vat_outage import corrected_invoice
-from tests.support.world import World, purchase, trial
+from tests.support.world import Customer, World, change, purchase, trial
 from worker.commands import failures, orders
 
 pytestmark = pytest.mark.usefixtures("plugged_in")
@@ -259,6 +259,67 @@ def test_nobody_is_welcomed_to_a_trial_that_they_have_subscribed_to_since(world:
     before = len(world.mails(ada))
     assert refusal(order_id, "--kind", "trial_welcome") == "the trial of order 1001 was subscribed since"
     assert len(world.mails(ada)) == before
+
+
+def again(world: World, customer: Customer, order_id: UUID, kind: LetterKind) -> str:
+    """The text of the letter, sent once more."""
+    before = {mail["ID"] for mail in world.mailbox.listed(f"to:{customer.email}")}
+    done = send(order_id, "--kind", kind)
+    assert done.exit_code == 0, done.exception
+    [mail] = [each for each in world.mailbox.listed(f"to:{customer.email}") if each["ID"] not in before]
+    return " ".join(world.mailbox.read(mail["ID"])["Text"].split())
+
+
+def test_the_prompt_counts_the_seats_that_there_are_now_and_names_the_plan_of_now(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", 10))
+    raised = world.buy(ada, change(seats=15))
+    world.buy(ada, change(tier="business", seats=8))
+    world.assign(ada, "desk", *(f"u{n}@x.example" for n in range(5)))
+    told = again(world, ada, raised.id, LetterKind.SEAT_PROMPT)
+    assert "Desk Business: 3 of 8 seats have yet to be assigned." in told
+
+
+def test_seats_of_a_trial_that_has_ended_are_asked_for_no_more(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, trial("desk"), purchase("chat", "team", 3))
+    world.time = world.subscription(ada, "desk").period_end
+    told = again(world, ada, order.id, LetterKind.SEAT_PROMPT)
+    assert "Chat Team: 3 of 3 seats" in told
+    assert "Desk" not in told
+    assert "trial" not in told
+    only = world.buy(world.customer(), trial("desk"))
+    world.pass_time(days=14)
+    assert refusal(only.id, "--kind", "seat_prompt") == f"order {only.number} has no seats to assign any more"
+
+
+def test_seats_that_the_order_has_not_added_are_not_asked_for(world: World) -> None:
+    ada = world.customer()
+    world.buy(ada, purchase("desk"))
+    order = world.buy(ada, change("desk", seats=5), purchase("chat", "team", 3))
+    told = again(world, ada, order.id, LetterKind.SEAT_PROMPT)
+    assert "Chat Team: 3 of 3 seats" in told
+    assert "Desk" not in told
+
+
+def test_seats_of_a_trial_that_was_subscribed_since_are_not_called_free(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, trial("desk"))
+    world.pass_time(days=5)
+    world.buy(ada, purchase("desk", "team", 7))
+    told = again(world, ada, order.id, LetterKind.SEAT_PROMPT)
+    assert "7 of 7 seats" in told
+    assert "they are billed like the others" in told
+
+
+def test_only_the_trials_that_still_run_are_welcomed(world: World) -> None:
+    ada = world.customer()
+    order = world.buy(ada, trial("desk"), trial("chat"))
+    world.pass_time(days=5)
+    world.buy(ada, purchase("desk"))
+    told = again(world, ada, order.id, LetterKind.TRIAL_WELCOME)
+    assert "Your trial of Chat Team for" in told
+    assert "Desk" not in told
 
 
 def test_seats_that_all_have_users_are_not_asked_for_again(world: World) -> None:
