@@ -2,15 +2,26 @@
 
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
+from threading import BoundedSemaphore
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from api_stub.problems.details import Problem
 from tasks.upstream.seats import MAX_CHANGES, SeatAction, SeatChange
 
 HEADER = ["email", "action"]
 MOST_REPORTED = 100
+AT_ONCE = 2
+"""files that a process works on: each may take seconds of the processor that all requests share"""
+COME_BACK = 5
+"""seconds that the next one is asked to wait"""
+_LONGEST_ADDRESS = 254
+"""bytes, RFC 5321"""
+_turns = BoundedSemaphore(AT_ONCE)
 
 Row = tuple[int, list[str]]
 """the number of its line, and its fields"""
@@ -23,6 +34,18 @@ class SeatLine:
     change: SeatChange
 
 
+@contextmanager
+def turn() -> Iterator[None]:
+    """While one of the `AT_ONCE` files is worked on. Raises Problem 429 rather than let another one wait in a thread."""
+    if not _turns.acquire(blocking=False):
+        detail = f"Other files of seats are being worked on; please send this one again in {COME_BACK} s."
+        raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(COME_BACK)})
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
 def read(content: bytes) -> list[Row]:
     """Each line with something on it, after the header, in the file's order. Raises Problem 422."""
     try:
@@ -31,16 +54,20 @@ def read(content: bytes) -> list[Row]:
         raise refused([{"line": 1, "detail": "the file must be UTF-8"}]) from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        rows = [(reader.line_num, [field.strip() for field in row]) for row in reader]
+        rows = [
+            (reader.line_num, [field.strip() for field in row]) for row in islice(reader, 1 + MAX_CHANGES + 1)
+        ]  # one too many at most: a file may be a million blank lines
     except csv.Error as error:
         raise refused([{"line": reader.line_num, "detail": f"this is not CSV: {error}"}]) from None
     if not rows or [name.lower() for name in rows[0][1]] != HEADER:
         raise refused([{"line": 1, "detail": "the header must be email,action"}])
-    found = [(number, row) for number, row in rows[1:] if any(row)]
+    changes = rows[1:]
+    if len(changes) > MAX_CHANGES:
+        detail = f"a file has at most {MAX_CHANGES} changes; a blank line counts as one"
+        raise refused([{"line": changes[MAX_CHANGES][0], "detail": detail}])
+    found = [(number, row) for number, row in changes if any(row)]
     if not found:
         raise refused([{"line": 2, "detail": "there is nothing to do: the file has a header only"}])
-    if len(found) > MAX_CHANGES:
-        raise refused([{"line": found[MAX_CHANGES][0], "detail": f"a file has at most {MAX_CHANGES} changes"}])
     return found
 
 
@@ -54,12 +81,13 @@ def unchecked(rows: list[Row]) -> list[SeatLine]:
 
 
 def checked(rows: list[Row]) -> list[SeatLine]:
-    """A change for each row. Raises Problem 422 that names every line at fault. An address takes up to 2 ms to check."""
+    """A change for each row. Raises Problem 422 that names every line at fault. An address whose domain is not ASCII takes up to 2 ms to check."""
+    domains: dict[str, ValidatedEmail] = {}
     lines: list[SeatLine] = []
     wrong: list[dict[str, object]] = []
     for number, fields in rows:
         try:
-            lines.append(SeatLine(number, _change(fields)))
+            lines.append(SeatLine(number, _change(fields, domains)))
         except ValueError as error:
             wrong.append({"line": number, "detail": str(error)})
         if len(wrong) >= MOST_REPORTED:
@@ -74,7 +102,7 @@ def refused(lines: list[dict[str, object]]) -> Problem:
     return Problem(422, "seat-file-refused", detail, lines=lines)
 
 
-def _change(row: list[str]) -> SeatChange:
+def _change(row: list[str], domains: dict[str, ValidatedEmail]) -> SeatChange:
     """Raises ValueError that says what is wrong."""
     if len(row) != len(HEADER):
         raise ValueError(f"two fields are needed, email and action; found {len(row)}")
@@ -82,7 +110,24 @@ def _change(row: list[str]) -> SeatChange:
     if action.lower() not in tuple(SeatAction):
         raise ValueError("the action must be assign or unassign")
     try:
-        valid = validate_email(email, check_deliverability=False).normalized
+        valid = _normalized(email, domains)
     except EmailNotValidError:
         raise ValueError("not a valid email address") from None
     return SeatChange(SeatAction(action.lower()), valid.lower())
+
+
+def _normalized(email: str, domains: dict[str, ValidatedEmail]) -> str:
+    """As `validate_email` has it, which looks at each domain once. Raises EmailNotValidError.
+
+    domains: an address of each domain that was looked at; the new one is added.
+    """
+    user, _, domain = email.rpartition("@")
+    if domain not in domains:
+        domains[domain] = validate_email(email, check_deliverability=False)
+        return domains[domain].normalized
+    same = domains[domain]
+    valid = validate_email(f"{user}@example.com", check_deliverability=False)
+    normalized, in_ascii = (f"{valid.local_part}@{each}" for each in (same.domain, same.ascii_domain))
+    if any(len(each.encode()) > _LONGEST_ADDRESS for each in (email, normalized, in_ascii)):
+        raise EmailNotValidError("too long")
+    return normalized

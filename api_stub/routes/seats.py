@@ -19,6 +19,7 @@ from api_stub.schemas.subscriptions import BulkChanged, LineResult, SeatChanged,
 from models.subscriptions import SITS, SeatAssignment, assigned
 from tasks.snapshot import begin_snapshot
 from tasks.upstream import seats
+from tasks.upstream.callers import Caller
 from tasks.upstream.seats import SeatResult, SeatsRefused
 from tasks.wiring import begin, now
 
@@ -73,7 +74,7 @@ async def csv_body(request: Request) -> bytes:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "description": f"at most 1 MiB and {seats.MAX_CHANGES:,} changes, UTF-8, with the header `email,action`; the action is `assign` or `unassign`",
+            "description": f"at most 1 MiB and {seats.MAX_CHANGES:,} changes (a blank line counts as one), UTF-8, with the header `email,action`; the action is `assign` or `unassign`",
             "content": {
                 CSV: {
                     "schema": {"type": "string"},
@@ -86,16 +87,23 @@ async def csv_body(request: Request) -> bytes:
 def change_seats(
     subscription_id: UUID, caller: SeatsWriter, content: Annotated[bytes, Depends(csv_body)]
 ) -> BulkChanged:
-    """All lines or none: the order of the lines does not matter, each user may be named once."""
+    """All lines or none: the order of the lines does not matter, each user may be named once.
+
+    A server works on two files at a time; another one is refused (`too-many-requests`), to be sent again after `Retry-After`."""
     with begin() as session:
-        subscription = subscription_of(
-            session, caller, subscription_id
-        )  # nothing is said of a file for somebody else's
-        rows = seat_file.read(content)
-        unchecked = seat_file.unchecked(rows)
-        with _naming(unchecked):
-            seats.refuse_overfull(session, subscription, [each.change for each in unchecked], now=now())
-    lines = seat_file.checked(rows)  # for seconds: longer than a transaction may stand idle
+        subscription_of(session, caller, subscription_id)  # nothing is said of a file for somebody else's
+    with seat_file.turn():
+        return _changed(subscription_id, caller, content)
+
+
+def _changed(subscription_id: UUID, caller: Caller, content: bytes) -> BulkChanged:
+    """What takes seconds, longer than a transaction may stand idle, is done between transactions."""
+    rows = seat_file.read(content)
+    unchecked = seat_file.unchecked(rows)
+    with begin() as session, _naming(unchecked):
+        subscription = subscription_of(session, caller, subscription_id)
+        seats.refuse_overfull(session, subscription, [each.change for each in unchecked], now=now())
+    lines = seat_file.checked(rows)
     with begin() as session:
         subscription = subscription_of(session, caller, subscription_id)
         with _naming(lines):

@@ -1,9 +1,13 @@
 """Seats by a file: all lines or none, each named that is wrong."""
 
+from typing import Any
+
 import pytest
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from sqlalchemy import text
 
 from api_stub import seat_file
+from api_stub.problems.details import Problem
 from tests.api.conftest import Api, Desk, problem
 from tests.support import world as worlds
 from tests.support.world import Customer, World
@@ -113,28 +117,107 @@ def test_more_users_than_seats_on_an_ended_trial_are_told_that_it_has_ended(
 
 def test_of_a_file_with_too_many_lines_no_address_is_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seat_file, "MAX_CHANGES", 2)
-    answer = desk.upload("nobody,unassign", "nobody,unassign", "", "nobody,unassign")
+    answer = desk.upload("nobody,unassign", "nobody,unassign", "nobody,unassign")
     assert problem(answer) == (422, "seat-file-refused")
-    assert answer.json()["lines"] == [{"line": 5, "detail": "a file has at most 2 changes"}]
+    assert answer.json()["lines"] == [{"line": 4, "detail": "a file has at most 2 changes; a blank line counts as one"}]
 
 
-def test_a_file_s_addresses_are_checked_outside_any_transaction(
-    world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch
+def test_a_file_of_blank_lines_is_read_no_further_than_it_may_be_long(desk: Desk) -> None:
+    answer = desk.upload(*[""] * 500_000)
+    assert problem(answer) == (422, "seat-file-refused")
+    detail = "a file has at most 20000 changes; a blank line counts as one"
+    assert answer.json()["lines"] == [{"line": 20_002, "detail": detail}]
+
+
+def test_as_many_changes_as_a_file_may_have_are_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seat_file, "MAX_CHANGES", 2)
+    answer = desk.upload("a@x.example,assign", "b@x.example,assign")
+    assert (answer.status_code, desk.users()) == (200, {"a@x.example", "b@x.example"})
+
+
+@pytest.mark.parametrize("takes_long", ["read", "checked"])
+def test_a_file_is_read_and_its_addresses_are_checked_outside_any_transaction(
+    world: World, desk: Desk, monkeypatch: pytest.MonkeyPatch, takes_long: str
 ) -> None:
     idle = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'"
     )
     open_meanwhile: list[int] = []
-    checked = seat_file.checked
+    work = getattr(seat_file, takes_long)
 
-    def watched(rows: list[seat_file.Row]) -> list[seat_file.SeatLine]:
+    def watched(given: Any) -> Any:
         with world.begin() as session:
             open_meanwhile.append(session.scalars(idle).one())
-        return checked(rows)
+        return work(given)
 
-    monkeypatch.setattr(seat_file, "checked", watched)
+    monkeypatch.setattr(seat_file, takes_long, watched)
     assert desk.upload("a@x.example,assign").status_code == 200
     assert open_meanwhile == [0]
+
+
+def test_two_files_are_worked_on_at_a_time_and_the_next_is_told_to_come_back(desk: Desk) -> None:
+    with seat_file.turn():
+        assert desk.upload("a@x.example,assign").status_code == 200
+        with seat_file.turn():
+            answer = desk.upload("b@x.example,assign")
+            assert problem(answer) == (429, "too-many-requests")
+            assert answer.headers["retry-after"] == "5"
+            assert desk.assign("c@x.example") == (200, "assigned")
+    assert desk.upload("d@x.example,assign").status_code == 200
+    assert desk.users() == {"a@x.example", "c@x.example", "d@x.example"}
+
+
+def test_a_file_that_is_refused_gives_its_turn_back(desk: Desk) -> None:
+    for _ in range(seat_file.AT_ONCE + 1):
+        assert problem(desk.upload("nobody,assign")) == (422, "seat-file-refused")
+
+
+def test_a_domain_is_looked_at_once_for_each_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def watched(email: str, **options: Any) -> ValidatedEmail:
+        looked_at.append(email.partition("@")[2])
+        return validate_email(email, **options)
+
+    monkeypatch.setattr(seat_file, "validate_email", watched)
+    lines = [(number, [f"u{number}@münchen.example.com", "unassign"]) for number in range(2, 6)]
+    assert [each.change.email for each in seat_file.checked(lines)] == [
+        f"u{n}@münchen.example.com" for n in range(2, 6)
+    ]
+    assert looked_at.count("münchen.example.com") == 1
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "Zoë@MÜNCHEN.de",
+        "zoe\u0308@münchen.de",
+        "Postmaster@münchen.de",
+        "a@b@münchen.de",
+        "@münchen.de",
+        "a..b@münchen.de",
+        '"a b"@münchen.de',
+        "Ada <a@münchen.de>",
+        "a＠b@münchen.de",
+        "l" * 64 + "@münchen.de",
+        "l" * 65 + "@münchen.de",
+        "l" * 20 + "@" + "ü.münchen.".join(["l" * 60] * 4),
+        *("l" * length + "@" + "ü".join([("l" * 58 + ".") * 3, ".de"]) for length in range(58, 65)),
+    ],
+)
+def test_an_address_counts_as_it_would_by_itself_where_its_domain_was_looked_at_before(email: str) -> None:
+    try:
+        by_itself = [validate_email(email, check_deliverability=False).normalized.lower()]
+    except EmailNotValidError:
+        by_itself = []
+    first = "first@" + email.rpartition("@")[2]
+    rows = [(2, [first, "assign"]), (3, [email, "assign"])]
+    if by_itself:
+        assert [each.change.email for each in seat_file.checked(rows)[1:]] == by_itself
+        return
+    with pytest.raises(Problem) as refused:
+        seat_file.checked(rows)
+    assert refused.value.members["lines"][-1] == {"line": 3, "detail": "not a valid email address"}
 
 
 def test_nothing_is_said_of_a_file_for_a_subscription_of_somebody_else(world: World, api: Api, desk: Desk) -> None:
@@ -151,6 +234,12 @@ def test_what_is_sent_as_something_else_is_not_read_as_csv(desk: Desk) -> None:
 
 
 def test_a_file_is_taken_up_to_a_mebibyte(desk: Desk) -> None:
-    blank = "\r\n" * (512 * 1024 - 20)
-    assert desk.upload("a@x.example,assign" + blank).status_code == 200
-    assert problem(desk.upload("a@x.example,assign" + blank + "\r\n" * 20)) == (413, "body-too-large")
+    start, line = "email,action\r\n", "u{}@x.example" + " " * 1000 + ",unassign\r\n"
+    lines = "".join(line.format(number) for number in range(1000))
+    blank = " " * (1024 * 1024 - len((start + lines).encode()))
+
+    def send(content: str) -> Any:
+        return desk.api.post(f"{desk.path}/bulk", content=content, headers={"Content-Type": "text/csv"})
+
+    assert send(start + lines + blank).status_code == 200
+    assert problem(send(start + lines + blank + " ")) == (413, "body-too-large")
