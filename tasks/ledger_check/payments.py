@@ -94,7 +94,7 @@ def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
     settled = _settled(book)
     back = {refund.charge_attempt for refund in book.refunds if refund.status is RefundState.SUCCEEDED}
     for attempt in taken:
-        if attempt not in back and book.order.status is not OrderStatus.COMPLETED:
+        if attempt not in back and not book.is_active:
             continue
         for facts in disputes.latest(book.disputes, attempt):
             what = f"what the customer's bank took back (dispute {facts['dispute']}, {facts['status']})"

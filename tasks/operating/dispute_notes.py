@@ -23,10 +23,11 @@ def note_now(order_id: UUID) -> list[Dispute]:
     with begin() as session:
         story = order_story.tell(session, order_id)
     disputed = [charge for charge in at_provider.charges(story, also_unknown=True) if charge.disputed]
-    return [dispute for charge in disputed for dispute in _note(story.order, charge)]
+    return [dispute for charge in disputed for dispute in note(story.order, charge)]
 
 
-def _note(order: Order, charge: Charge) -> list[Dispute]:
+def note(order: Order, charge: Charge) -> list[Dispute]:
+    """`note_now`, of one charge that is disputed."""
     with begin() as session:
         newest = disputes.newest_entry(session, order.id)
     found = payments().find_disputes(charge_ref=charge.ref)

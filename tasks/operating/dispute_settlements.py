@@ -12,10 +12,11 @@ from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import DisputeStatus, OrderStatus
 from models.timeline_kinds import Kind
-from tasks.operating.order_at_hand import NotPossible, completed, locked
+from tasks.operating import dispute_notes
+from tasks.operating.order_at_hand import NotPossible, completed, let_it_complete, locked
 from tasks.ports import Dispute
 from tasks.refunds import disputes
-from tasks.wiring import begin
+from tasks.wiring import begin, payments
 
 
 def settle(order_id: UUID, *, by: str, why: str, paid_again: bool = False, dispute: str | None = None) -> list[str]:
@@ -24,14 +25,16 @@ def settle(order_id: UUID, *, by: str, why: str, paid_again: bool = False, dispu
 
     paid_again: the customer has paid again what the bank took by these, so VAT that turns out not to be due is credited, too. If all are settled, and
     each without it, or the named one, it is added, until the VAT was followed up.
-    Raises NotPossible if the order is not completed, or while none is noted as lost, or another not as decided.
+    The provider is asked first, and turns of them that were not noted are, also if that is refused. Call it outside a transaction.
+    Raises NotPossible if the order is not completed, or while none is lost, or another not decided; TemporarilyUnavailable, Misconfigured, Refused: the
+    provider could not be asked.
     """
     with begin() as session:
-        order = locked(session, order_id)
-        _, charge = completed(session, order_id) or (None, None)
-        if charge is None:
-            why_none = "charged no card" if order.status is OrderStatus.COMPLETED else f"is {order.status}"
-            raise NotPossible(f"order {order.number} {why_none}: there is no dispute to settle")
+        order, charge = _disputed(session, order_id)
+    if charge.ref is not None:
+        dispute_notes.note(order, payments().retrieve_charge(charge.ref))
+    with begin() as session:
+        order, charge = _disputed(session, order_id)
         lost = _lost(session, order, charge, dispute)
         settled = _settled(session, order_id)
         new = [facts for facts in lost if facts["dispute"] not in settled]
@@ -47,6 +50,17 @@ def settle(order_id: UUID, *, by: str, why: str, paid_again: bool = False, dispu
         return [facts["dispute"] for facts in new]
 
 
+def _disputed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
+    """The order, locked, and the charge that paid for it. Raises NotPossible."""
+    order = locked(session, order_id)
+    if bought := completed(session, order_id):
+        return bought
+    if first := let_it_complete(order):
+        raise NotPossible(f"order {order.number} is {order.status}; {first}")
+    why_none = "charged no card" if order.status is OrderStatus.COMPLETED else f"is {order.status}"
+    raise NotPossible(f"order {order.number} {why_none}: there is no dispute to settle")
+
+
 def _lost(session: Session, order: Order, charge: ChargeAttempt, ref: str | None) -> list[Mapping[str, Any]]:
     """What is noted of the charge's lost disputes, or of the one with this ref. Raises NotPossible if there is none, or while one is not decided."""
     about = (OrderEvent.order_id == order.id, OrderEvent.kind.in_(disputed_charges.KINDS))
@@ -57,9 +71,9 @@ def _lost(session: Session, order: Order, charge: ChargeAttempt, ref: str | None
         )
     lost = [facts for facts in noted if facts["status"] == DisputeStatus.LOST and ref in (None, facts["dispute"])]
     if not lost:
-        which = f"no lost dispute {ref}" if ref else "no lost dispute"
+        others = ", ".join(f"dispute {facts['dispute']} is {facts['status']}" for facts in noted)
         raise NotPossible(
-            f"{which} of order {order.number} is noted; `prorata orders note-disputes {order.number}` asks the provider"
+            f"order {order.number} has no lost dispute{f' {ref}' if ref else ''} at the payment provider{f': {others}' if others else ''}"
         )
     return lost
 

@@ -9,7 +9,7 @@ from models.errors import Explained, Unknown
 from models.order_lock import lock_order
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import OrderStatus
+from models.states import AFTER_ACTIVATION, FINAL, OrderStatus
 from tasks.ports import Dispute
 from tasks.refunds import disputes, refunded, refunding
 
@@ -42,6 +42,15 @@ def completed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] |
     order = locked(session, order_id)
     charge = refunded.succeeded_charge(session, order) if order.status is OrderStatus.COMPLETED else None
     return None if charge is None else (order, charge)
+
+
+def let_it_complete(order: Order) -> str:
+    """What is to be done first about an order whose purchase is active, while its letters are not sent; empty if that is not so."""
+    if order.status in FINAL or order.next_step not in AFTER_ACTIVATION:
+        return ""
+    parked = order.status is OrderStatus.NEEDS_ATTENTION
+    resume = f" (`prorata orders resume {order.number}`, with --without-letters if they cannot be)" if parked else ""
+    return f"let it complete first: what it bought is active, only its letters are not sent{resume}"
 
 
 def disputed(charge: ChargeAttempt) -> tuple[Sequence[Dispute], int]:

@@ -14,7 +14,7 @@ from models.states import ATTEMPT_UNDER_WAY, DisputeStatus, OrderStatus, Step
 from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured, Refused, StepAgain, TemporarilyUnavailable
 from tasks.operating import dispute_settlements, support_refund
-from tasks.operating.order_at_hand import NotPossible, completed, disputed, locked
+from tasks.operating.order_at_hand import NotPossible, completed, disputed, let_it_complete, locked
 from tasks.operating.resumption import Resumption, resume
 from tasks.ports import Dispute
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
@@ -248,6 +248,8 @@ def _record_outside(
 def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
     """The order, locked, and the charge whose refund is to be settled. Raises NotPossible."""
     order = locked(session, order_id)
+    if first := let_it_complete(order):
+        raise NotPossible(f"order {order.number} is {order.status}; {first}")
     if order.status is not OrderStatus.NEEDS_ATTENTION:
         raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
     if order.next_step is not Step.REFUND_PAYMENT:

@@ -13,11 +13,11 @@ from models.ledger import BalanceTooLow, Cause, LedgerMovement, MovementKind, ca
 from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
-from models.states import AFTER_ACTIVATION, BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
+from models.states import BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, period_of, running_period
 from models.timeline_kinds import Kind
 from tasks.operating import dispute_settlements
-from tasks.operating.order_at_hand import NotPossible, completed, disputed, locked
+from tasks.operating.order_at_hand import NotPossible, completed, disputed, let_it_complete, locked
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
 from tasks.vat import unsent_letters
 from tasks.wiring import begin, now, payments
@@ -98,13 +98,7 @@ def _instead(order: Order) -> str:
         return ""
     if order.next_step in BACK:
         return "; it is being undone already"
-    if order.next_step in AFTER_ACTIVATION:
-        parked = order.status is OrderStatus.NEEDS_ATTENTION
-        resume = (
-            f" (`prorata orders resume {order.number}`, with --without-letters if they cannot be)" if parked else ""
-        )
-        return f"; let it complete first: what it bought is active, only its letters are not sent{resume}"
-    return "; cancel it instead"
+    return f"; {let_it_complete(order) or 'cancel it instead'}"
 
 
 def _paid_otherwise(order: Order) -> str:

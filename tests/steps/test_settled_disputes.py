@@ -9,10 +9,11 @@ from uuid import UUID
 import pytest
 
 from models.rules.refusals import RefusalCode
-from models.states import OrderStatus
+from models.states import OrderStatus, Step
+from tasks.errors import TemporarilyUnavailable
 from tasks.operating import dispute_settlements, outside_refunds, support_refund
 from tasks.operating.order_at_hand import NotPossible
-from tests.support.disputes import bought, dispute_part, happens, named, refused
+from tests.support.disputes import bought, dispute_part, happens, named, noted, refused, turn
 from tests.support.payment import DECLINES
 from tests.support.world import World, change, purchase, trial
 
@@ -86,8 +87,10 @@ def test_of_two_lost_disputes_the_one_that_is_named_is_settled(world: World) -> 
     assert dispute_settlements.settle(order_id, **PAID_AGAIN, paid_again=True, dispute=second) == [second]
     assert dispute_settlements.settle(order_id, **PAID_AGAIN) == [first]
     assert settlements(world, order_id) == [(second, True), (first, False)]
-    assert not_settled(order_id, dispute="du_none") == (
-        "no lost dispute du_1 of order 1001 is noted; `prorata orders note-disputes 1001` asks the provider"
+    both = "dispute du_1 is lost, dispute du_1 is lost"
+    assert (
+        not_settled(order_id, dispute="du_none")
+        == f"order 1001 has no lost dispute du_1 at the payment provider: {both}"
     )
 
 
@@ -197,6 +200,52 @@ def test_what_is_not_lost_is_not_settled(world: World, statuses: list[str]) -> N
     with pytest.raises(NotPossible):
         dispute_settlements.settle(order_id, **PAID_AGAIN)
     assert "dispute.settled" not in world.timeline(order_id)
+
+
+def test_one_that_was_won_since_it_was_noted_as_lost_is_noted_so_and_not_settled(world: World) -> None:
+    _, order_id, charge = bought(world)
+    happens(world, charge, "lost")
+    turn(world, charge, "won")
+    assert (
+        not_settled(order_id, paid_again=True)
+        == "order 1001 has no lost dispute at the payment provider: dispute du_1 is won"
+    )
+    assert (settlements(world, order_id), named(world)) == ([], [])
+    assert [status for _, status, _ in noted(world, order_id)] == ["lost", "won"]
+
+
+def test_one_that_was_lost_unheard_is_noted_and_settled(world: World) -> None:
+    _, order_id, charge = bought(world)
+    happens(world, charge, "needs_response")
+    turn(world, charge, "lost")
+    assert len(dispute_settlements.settle(order_id, **PAID_AGAIN)) == 1
+    assert named(world) == []
+    assert [status for _, status, _ in noted(world, order_id)] == ["chargeback", "lost"]
+
+
+def test_nothing_is_settled_while_the_provider_cannot_be_asked(world: World) -> None:
+    _, order_id, charge = bought(world)
+    happens(world, charge, "lost")
+    world.stripe.fail("unavailable", "disputes.list")
+    with pytest.raises(TemporarilyUnavailable):
+        dispute_settlements.settle(order_id, **PAID_AGAIN)
+    assert settlements(world, order_id) == []
+
+
+def test_what_is_active_while_its_letter_is_not_sent_is_named_and_settled_once_it_goes_on(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    world.park(order_id)
+    happens(world, world.charge_ref(order_id), "lost")
+    assert named(world) == [(f"{TAKEN} (dispute du_1, lost)", "0", "11900")]
+    first = (
+        "order 1001 is needs_attention; let it complete first: what it bought is active, only its letters are not sent "
+        "(`prorata orders resume 1001`, with --without-letters if they cannot be)"
+    )
+    assert not_settled(order_id) == first
+    with pytest.raises(NotPossible) as refused:
+        outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+    assert str(refused.value) == first
 
 
 def test_an_order_without_a_charge_by_card_has_no_dispute_to_settle(world: World) -> None:
