@@ -1,14 +1,12 @@
-"""The drill in short: processes killed at the places where it hurts most, and a storm of every kind of fault over 200 orders."""
+"""The drill in short: processes killed at the places where it hurts most."""
 
 from pathlib import Path
 
 import pytest
 
 from models.states import Step
-from worker.drill import crash, storm
+from worker.drill import crash
 from worker.drill.cells import KEY_SPENT, PLACEMENT, RELAY, Cell, waves
-from worker.drill.detour import proxies
-from worker.drill.faults import FAULTS
 from worker.drill.ground import ground
 from worker.drill.kinds import KINDS, STEPS, points_of
 
@@ -41,13 +39,3 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> N
         report = crash.run(prepared, planned=[wave, failed_at_stripe], progress=print)
     assert [killed.trouble for killed in report.killed] == [None] * 5  # whether it was `late` says more of the machine
     assert report.audit.findings == []
-
-
-@pytest.mark.timeout(1200)
-def test_a_storm_of_every_kind_of_fault_loses_no_order_and_no_cent(tmp_path: Path) -> None:
-    with proxies(tmp_path) as between, ground(tmp_path, detour=between.detour, say=print) as prepared:
-        report = storm.run(prepared, between, orders=200, seed=20, seconds=30, progress=print)
-    assert report.troubles == []
-    assert report.audit.findings == []
-    assert all(report.strikes[fault.name] for fault in FAULTS)
-    assert len(report.placed) == 200
