@@ -14,7 +14,7 @@ from models.timeline_kinds import Kind
 from tasks import cancellation
 from tasks.billing import invoicing
 from tasks.failure_points import reach
-from tasks.running.outcome import Outcome, why_not
+from tasks.running.outcome import Outcome
 from tasks.step import done, step, take, turn_back
 from tasks.vat import vat_follow_up
 from tasks.wiring import carry
@@ -27,12 +27,10 @@ def activate_subscription(order_id: UUID) -> Outcome:
     """Instant access and a new billing period from the quote's instant; what can no longer be activated is refunded."""
     with carry() as session:
         order = take(session, order_id, THIS)
-        if order is not None:
-            reach("activate_subscription.claimed")
-            outcome = _activate(session, order)
-            reach("activate_subscription.called")
-            return outcome
-    return why_not(order_id, THIS)
+        reach("activate_subscription.claimed")
+        outcome = _activate(session, order)
+        reach("activate_subscription.called")
+        return outcome
 
 
 def _activate(session: Session, order: Order) -> Outcome:

@@ -23,7 +23,7 @@ from tasks.failure_points import reach
 from tasks.ports import Charge
 from tasks.quotes import fresh_quote
 from tasks.refunds import disputes
-from tasks.running.outcome import Outcome, why_not
+from tasks.running.outcome import Outcome
 from tasks.step import done, step, stop, take, turn_back
 from tasks.vat import number_instead, vat_check
 from tasks.wiring import begin, carry, now, outside, payments, policy, vat_registry
@@ -36,9 +36,7 @@ def collect_payment(order_id: UUID) -> Outcome:
     """Charge what the quote says, once; a second delivery finds the order paid and leaves it alone."""
     with carry() as session:
         order = take(session, order_id, THIS)
-        number = _number_to_check(session, order) if order is not None else None
-    if order is None:
-        return why_not(order_id, THIS)
+        number = _number_to_check(session, order)
     reach("collect_payment.claimed")
     if number is not None and (ended := _ask_registry(order, number)):
         return ended

@@ -20,7 +20,7 @@ from tasks.quotes import fresh_quote, number_set_aside, quoting, what_changed
 from tasks.quotes.ordered_cart import Lines, cart_of
 from tasks.quotes.quoting import CartRefused
 from tasks.quotes.rejection import reject
-from tasks.running.outcome import Outcome, why_not
+from tasks.running.outcome import Outcome
 from tasks.step import done, step, stop, take
 from tasks.wiring import carry, now, policy
 
@@ -32,12 +32,10 @@ def compute_proration(order_id: UUID) -> Outcome:
     """Recompute what the customer confirmed; go on only where every figure is the same."""
     with carry() as session:
         order = take(session, order_id, THIS)
-        if order is not None:
-            reach("compute_proration.claimed")
-            outcome = _compute(session, order)
-            reach("compute_proration.called")
-            return outcome
-    return why_not(order_id, THIS)
+        reach("compute_proration.claimed")
+        outcome = _compute(session, order)
+        reach("compute_proration.called")
+        return outcome
 
 
 def _compute(session: Session, order: Order) -> Outcome:

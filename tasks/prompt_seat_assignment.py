@@ -10,7 +10,7 @@ from models.ending import Ending
 from models.states import OrderStatus, Step
 from tasks.failure_points import reach
 from tasks.mail import mailing, still_true
-from tasks.running.outcome import Outcome, why_not
+from tasks.running.outcome import Outcome
 from tasks.step import step, take
 from tasks.wiring import begin_alone, carry
 
@@ -22,9 +22,7 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     """The last step: send the prompt, if there is anything to assign, and complete the order."""
     with carry() as session:
         order = take(session, order_id, THIS)
-        asks = order is not None and bool(still_true.seats_to_assign(session, order))
-    if order is None:
-        return why_not(order_id, THIS)
+        asks = bool(still_true.seats_to_assign(session, order))
     reach("prompt_seat_assignment.claimed")
     completed = asks and mailing.deliver_last(order)
     reach("prompt_seat_assignment.called")

@@ -12,7 +12,7 @@ from tasks.billing import invoicing, receivables
 from tasks.errors import Misconfigured
 from tasks.failure_points import reach
 from tasks.refunds import refunded, refunding
-from tasks.running.outcome import Outcome, why_not
+from tasks.running.outcome import Outcome
 from tasks.step import done, step, take
 from tasks.wiring import begin, outside
 
@@ -24,9 +24,7 @@ def refund_payment(order_id: UUID) -> Outcome:
     """Refund the whole charge under a key of its own; if nothing was charged, or it is back already, there is nothing to do."""
     with begin() as session:
         order = take(session, order_id, THIS)
-        begun = _begin(session, order) if order is not None else None
-    if order is None:
-        return why_not(order_id, THIS)
+        begun = _begin(session, order)
     reach("refund_payment.claimed")
     if begun is None:
         with begin() as session:

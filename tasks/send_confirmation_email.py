@@ -11,7 +11,7 @@ from models.rules.cart import Action
 from models.states import LetterKind, Step
 from tasks.failure_points import reach
 from tasks.mail import mailing, still_true
-from tasks.running.outcome import Outcome, why_not
+from tasks.running.outcome import Outcome
 from tasks.step import done, step, take
 from tasks.wiring import carry
 
@@ -23,9 +23,7 @@ def send_confirmation_email(order_id: UUID) -> Outcome:
     """One confirmation for what was bought or changed, one welcome for the trials that still run; each once."""
     with carry() as session:
         order = take(session, order_id, THIS)
-        letters = list(_letters(session, order)) if order is not None else []
-    if order is None:
-        return why_not(order_id, THIS)
+        letters = list(_letters(session, order))
     reach("send_confirmation_email.claimed")
     mailing.deliver(order, letters)
     reach("send_confirmation_email.called")

@@ -11,7 +11,7 @@ from models.states import LetterKind, OrderStatus, Step
 from tasks.failure_points import reach
 from tasks.mail import mailing
 from tasks.refunds import refunded
-from tasks.running.outcome import Outcome, why_not
+from tasks.running.outcome import Outcome
 from tasks.step import step, take
 from tasks.wiring import begin
 
@@ -26,13 +26,11 @@ def send_refund_notice(order_id: UUID) -> Outcome:
     """
     with begin() as session:
         order = take(session, order_id, THIS)
-        ends_as = _ends_as(session, order) if order is not None else None
-        if order is not None and ends_as is None:
+        ends_as = _ends_as(session, order)
+        if ends_as is None:
             progress.advance(session, order, "refund_failed", to=Step.REFUND_PAYMENT)
             attention.park(session, order.id, error="the refund failed after the provider had accepted it")
             return Outcome.STOPPED
-    if order is None or ends_as is None:
-        return why_not(order_id, THIS)
     reach("send_refund_notice.claimed")
     mailing.deliver(order, [LetterKind.REFUND_NOTICE])
     reach("send_refund_notice.called")

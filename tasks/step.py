@@ -19,7 +19,7 @@ from models.states import Step
 from tasks import slots
 from tasks.running import leases, retry_policy
 from tasks.running.delivery import Delivery
-from tasks.running.outcome import Outcome
+from tasks.running.outcome import NotOurTurn, Outcome
 from tasks.running.step_context import current
 from tasks.running.step_runner import STEPS, run_delivery
 from tasks.wiring import policy
@@ -38,11 +38,17 @@ def step(function: Callable[[UUID], Outcome]) -> Task:
     return shared_task(run, bind=True, name=function.__name__, max_retries=retry_policy.RETRIES)
 
 
-def take(session: Session, order_id: UUID, this: Step) -> Order | None:
-    """Claim the order for this step, or go on under our lease; None if the step has nothing to do (see `tasks.running.outcome.why_not`)."""
+def take(session: Session, order_id: UUID, this: Step) -> Order:
+    """Claim the order for this step, or go on under our lease with the order that was handed over, which asks the database nothing.
+
+    Raises NotOurTurn, which ends the step. That rolls back nothing that was carried: a step claims only where the one before it has not
+    handed the order over, and whoever carries its work into a transaction hands the order over.
+    """
     context = current.get()
     order = context.order or lease.claim(session, order_id, this, lease=policy().lease, held=context.token)
-    if order is not None and order.lease_token is not None:
+    if order is None:
+        raise NotOurTurn(order_id)
+    if order.lease_token is not None:
         context.remember(order)
         leases.keeper.hold(order.id, order.lease_token)
     return order

@@ -14,7 +14,7 @@ from tasks.quotes import quoting, support_case
 from tasks.quotes.ordered_cart import cart_of
 from tasks.quotes.quoting import CartRefused
 from tasks.quotes.rejection import reject
-from tasks.running.outcome import Outcome, why_not
+from tasks.running.outcome import Outcome
 from tasks.step import done, step, take
 from tasks.wiring import carry, now
 
@@ -26,12 +26,10 @@ def validate_cart(order_id: UUID) -> Outcome:
     """Check the cart against the account as it is now. An order that is no longer allowed ends as rejected, with the reasons."""
     with carry() as session:
         order = take(session, order_id, THIS)
-        if order is not None:
-            reach("validate_cart.claimed")
-            outcome = _validate(session, order)
-            reach("validate_cart.called")
-            return outcome
-    return why_not(order_id, THIS)
+        reach("validate_cart.claimed")
+        outcome = _validate(session, order)
+        reach("validate_cart.called")
+        return outcome
 
 
 def _validate(session: Session, order: Order) -> Outcome:

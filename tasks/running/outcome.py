@@ -30,6 +30,13 @@ GOES_ON = (Outcome.DONE, Outcome.ALREADY_DONE)
 """after which the next step's turn has come"""
 
 
+class NotOurTurn(Exception):
+    """The order could not be taken: another worker has it, it is past this step, or it is not open. `why_not` says which."""
+
+    def __init__(self, order_id: UUID) -> None:
+        super().__init__(f"order {order_id} could not be taken")
+
+
 def why_not(order_id: UUID, this: Step) -> Outcome:
     """The outcome of a step that could not take the order."""
     with begin() as session:

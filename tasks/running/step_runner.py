@@ -24,7 +24,7 @@ from tasks.errors import NO_DATABASE, Misconfigured, NotAsked, TemporarilyUnavai
 from tasks.failure_points import reach, working_on
 from tasks.running import in_process, retry_policy
 from tasks.running.delivery import Delivery
-from tasks.running.outcome import GOES_ON, Outcome, why_not
+from tasks.running.outcome import GOES_ON, NotOurTurn, Outcome, why_not
 from tasks.running.step_context import StepContext, current
 from tasks.wiring import begin, wired
 
@@ -108,6 +108,8 @@ def _translate_errors(delivery: Delivery) -> Outcome:
         return STEPS[delivery.step](delivery.order_id)
     except StepsUndone:
         raise
+    except NotOurTurn:
+        return why_not(delivery.order_id, delivery.step)
     except LeaseLost:
         return Outcome.HELD_BY_ANOTHER
     except NotAsked as error:

@@ -5,14 +5,18 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from celery.events.state import State
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
+from models import lease
 from models.invoices import Invoice
 from models.messages import SentLetter
+from models.orders import Order
 from models.states import FORWARD, LetterStatus, OrderStatus, Step
 from tasks import failure_points, wiring
 from tasks.operating import resumption
@@ -83,6 +87,26 @@ def test_an_order_that_is_charged_after_all_does_not_ask_for_a_transfer_too(worl
     order, [document] = world.order(order_id), world.rows(Invoice, order_id=order_id)
     assert (order.status, order.payment_kind, world.charged(ada)) == (OrderStatus.COMPLETED, "card", [119_00])
     assert (order.payment_due_at, document.payment_due_at) == (None, None)
+
+
+@pytest.mark.parametrize("already_at", FORWARD)
+def test_a_claim_in_vain_finds_nothing_carried_that_it_would_roll_back(
+    world: World, events: Events, monkeypatch: pytest.MonkeyPatch, already_at: Step
+) -> None:
+    """Each step up to where the order stands is claimed, in a transaction of its own; after that it is handed over, and not claimed."""
+    claimed: list[tuple[Step, bool]] = []
+    claim = lease.claim
+
+    def watched(session: Session, order_id: UUID, step: Step, **named: Any) -> Order | None:
+        claimed.append((step, session.in_transaction()))
+        return claim(session, order_id, step, **named)
+
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=already_at)
+    monkeypatch.setattr(lease, "claim", watched)
+    delivered(order_id, Step.VALIDATE_CART)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert claimed == [(step, False) for step in FORWARD[: FORWARD.index(already_at) + 1]]
 
 
 def flushes(world: World, during: Callable[[], object]) -> list[str]:
