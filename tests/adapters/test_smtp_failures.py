@@ -216,6 +216,17 @@ def answering(**answers: str) -> Iterator[Server]:
         server.shutdown()
 
 
+@pytest.mark.parametrize("code", [200, 250, 251, 299])
+def test_any_answer_of_success_accepts_an_email(code: int) -> None:
+    with answering(mail=f"{code} ok", rcpt=f"{code} ok", data_end=f"{code} queued") as server:
+        SmtpMailer(server, OURS, attempts=1).send(LETTER)
+
+
+def test_an_answer_that_is_neither_success_nor_failure_leaves_the_outcome_unknown() -> None:
+    with answering(data_end="354 go on") as server, pytest.raises(OutcomeUnknown, match="makes no sense"):
+        SmtpMailer(server, OURS, attempts=1).send(LETTER)
+
+
 BLAME_US = [
     "554 Message rejected: Email address is not verified. The following identities failed the check: billing@prorata.example",
     "550 5.7.60 SMTP; Client does not have permissions to send as this sender",

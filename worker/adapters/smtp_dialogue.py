@@ -121,7 +121,7 @@ def _with_sender(server: Server, connections: Connections, envelope: Envelope) -
         code, text = _sender(connection, envelope)
         if code == 552:  # the answer to MAIL FROM, which announces the size
             raise Refused("the mail server does not accept an email of this size", code=_code(code, text))
-        if code != 250:
+        if not _is_success(code):
             _not_accepted(code, text, Misconfigured(f"the mail server refuses our sender address: {_code(code, text)}"))
     except OSError as error:
         connection.close()
@@ -136,7 +136,7 @@ def _takes_another(connection: smtplib.SMTP, server: Server, envelope: Envelope)
     try:
         if connection.sock is not None:
             connection.sock.settimeout(server.timeout)
-        return _sender(connection, envelope)[0] == 250
+        return _is_success(_sender(connection, envelope)[0])
     except (OSError, AddressRefused, Misconfigured):
         return False
 
@@ -177,9 +177,9 @@ _OPENING = "opening the dialogue"
 def _introduce_us(connection: smtplib.SMTP) -> None:
     """As the library would, but without HELO to a server that asks us to wait: after it the server would seem to offer neither TLS nor a login."""
     code, text = connection.ehlo()
-    if not 200 <= code < 300 and not 400 <= code < 500:
+    if not _is_success(code) and not 400 <= code < 500:
         code, text = connection.helo()
-    if not 200 <= code < 300:
+    if not _is_success(code):
         raise smtplib.SMTPHeloError(code, text)
 
 
@@ -243,7 +243,7 @@ def _recipient(connection: smtplib.SMTP, envelope: Envelope) -> None:
         code, text = connection.getreply() if _asks_ahead(connection) else connection.rcpt(envelope.recipient)
     except OSError as error:
         _failed_before_handing_over(error, "addressing")
-    if code in {250, 251}:
+    if _is_success(code):
         return
     if text.startswith(NOT_FOR_US):
         _not_accepted(code, text, Misconfigured(f"the mail server does not send for us: {code} {_code(code, text)}"))
@@ -272,8 +272,13 @@ def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) 
     _refuse_if_about_our_sender(code, text)
     if 500 <= code < 600:
         raise Refused("the mail server refuses the email", code=_code(code, text))
-    if code != 250:
+    if not _is_success(code):
         raise OutcomeUnknown("the mail server's answer to the email makes no sense")
+
+
+def _is_success(code: int) -> bool:
+    """By its first digit alone (RFC 5321, 4.2.1 and 4.3.2), so that no answer which accepts an email counts as lost."""
+    return 200 <= code < 300
 
 
 def _dots_doubled(content: bytes) -> bytes:
