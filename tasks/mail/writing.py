@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import order_cache
+from models.accounts import Contact
 from models.orders import Order, OrderLine
 from models.rules.cart import Action, SubscriptionStatus
 from models.sold_to import as_sold
@@ -28,13 +29,13 @@ from tasks.refunds import refunded
 from tasks.wiring import now, policy
 
 
-def written(session: Session, order: Order, kind: LetterKind) -> Letter:
-    """The order's letter of `kind`, with its documents."""
+def written(session: Session, order: Order, kind: LetterKind, *, to: Contact | None = None) -> Letter:
+    """The order's letter of `kind`, with its documents. to: None for the order's own contact."""
     occasion = Occasion(
         order=order,
         lines=order_cache.lines(session, order),
         account=as_sold(order, order_cache.account(session, order)),
-        contact=order_cache.contact(session, order),
+        contact=to or order_cache.contact(session, order),
         seller=policy().seller,
         names=display_names.of_order(session, order),
         card=display_names.card(session, order),

@@ -37,18 +37,24 @@ from tasks.vat import unsent_letters
 from tasks.wiring import begin, mailer, now, outside, policy
 
 
-def send_again(order_id: UUID, kind: LetterKind | None, *, by: str, why: str | None) -> LetterKind:
-    """Send the letter to the present address of the order's contact, under a Message-ID of its own. Returns its kind.
+def send_again(
+    order_id: UUID, kind: LetterKind | None, *, by: str, why: str | None, to_contact: UUID | None = None
+) -> LetterKind:
+    """Send the letter, under a Message-ID of its own. Returns its kind.
 
     kind: None for the only one, or the only one that did not go out.
+    to_contact: another billing contact of the account; None for the order's own contact.
     Raises NotPossible, also if the server refuses it or gives no answer; TemporarilyUnavailable, Misconfigured: it was not sent;
     NotRecorded: what came of it is known, and not in the timeline.
     """
     with begin() as session:
         order = _ended(session, order_id)
+        to = _recipient(session, order, to_contact)
         kind = _which(session, order, kind)
-        letter = replace(written(session, order, kind), message_id=_another_id(session, order, kind))
+        letter = replace(written(session, order, kind, to=to), message_id=_another_id(session, order, kind))
         said = {"kind": kind.value, "message_id": letter.message_id, "by": by, **({"why": why} if why else {})}
+        if to_contact is not None:
+            said["contact_id"] = str(to_contact)
         timeline.note(session, order_id, Kind.LETTER_SEND_AGAIN, said)
         is_owed = kind is LetterKind.VAT_CORRECTION and unsent_letters.leave_to_a_person(session, order_id)
     _send(order, kind, letter, is_owed=is_owed)
@@ -60,9 +66,26 @@ def _ended(session: Session, order_id: UUID) -> Order:
     if order.status not in FINAL:
         resume = f": `prorata orders resume {order.number}`" if order.status is OrderStatus.NEEDS_ATTENTION else ""
         raise NotPossible(f"order {order.number} is {order.status}: its letters are sent when it goes on{resume}")
-    if session.get_one(Contact, order.contact_id).erased_at is not None:
-        raise NotPossible(f"the contact of order {order.number} was erased, so there is nobody to write to")
     return order
+
+
+def _recipient(session: Session, order: Order, contact_id: UUID | None) -> Contact:
+    """Raises NotPossible."""
+    if contact_id is None:
+        contact = session.get_one(Contact, order.contact_id)
+        if contact.erased_at is not None:
+            raise NotPossible(
+                f"the contact of order {order.number} was erased, so there is nobody to write to: "
+                "`--to-contact ID` names another one of the account"
+            )
+        return contact
+    other = session.get(Contact, contact_id)
+    if other is None or other.account_id != order.account_id or not other.is_billing_contact:
+        raise NotPossible(
+            f"{contact_id} is no billing contact of the account of order {order.number}: "
+            "`prorata people show EMAIL` shows the ids of a person's contacts"
+        )
+    return other
 
 
 def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKind:

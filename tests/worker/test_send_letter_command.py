@@ -11,7 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, text, update
+from sqlalchemy import delete, text
 from typer.testing import CliRunner, Result
 
 from models.accounts import Contact
@@ -48,21 +48,35 @@ def refusal(order_id: UUID, *words: str) -> str:
     return str(done.exception)
 
 
-def test_a_letter_that_was_refused_reaches_the_address_that_the_contact_has_now(world: World) -> None:
+def add_contact(world: World, account_id: UUID, email: str, *, billing: bool = True) -> str:
+    with world.begin() as session:
+        session.add(contact := Contact(account_id=account_id, name="Bo", email=email, is_billing_contact=billing))
+    return str(contact.id)
+
+
+def test_a_letter_that_was_refused_reaches_another_contact(world: World) -> None:
     ada = world.customer()
     world.mailbox.fail("address_refused", recipient=ada.email, times=1)
     order_id = world.buy(ada, purchase()).id
-    with world.begin() as session:
-        session.execute(update(Contact).where(Contact.id == ada.contact_id).values(email=f"new-{ada.email}"))
-    done = send(order_id, "--why", "the address was wrong")
+    email = ada.email.replace("ada", "bo")
+    bo = add_contact(world, ada.account_id, email)
+    done = send(order_id, "--why", "the address was wrong", "--to-contact", bo)
     assert (done.exit_code, done.stdout) == (0, "The mail server has taken the confirmation.\n")
-    [mail] = world.mailbox.listed(f"to:new-{ada.email}")
+    [mail] = world.mailbox.listed(f"to:{email}")
     again = f"order-{order_id}.confirmation.again-1@prorata.example"
     assert (mail["Subject"], mail["MessageID"]) == ("Order 1001 is confirmed", again)
     assert [each["FileName"] for each in world.mailbox.read(mail["ID"])["Attachments"]] == ["INV-2026-000001.pdf"]
     assert world.noted(order_id, "letter.send_again") == [
-        {"kind": "confirmation", "message_id": f"<{again}>", "by": "ops", "why": "the address was wrong"}
+        {
+            "kind": "confirmation",
+            "message_id": f"<{again}>",
+            "by": "ops",
+            "why": "the address was wrong",
+            "contact_id": bo,
+        }
     ]
+    assert "Hello Bo," in world.mailbox.read(mail["ID"])["Text"]
+    assert world.mails(ada) == ["10 seats are ready to be assigned"]
     assert world.noted(order_id, "letter.sent")[-1] == {"kind": "confirmation", "message_id": f"<{again}>"}
     assert json.loads(run("list", "--undeliverable", "--json").stdout) == []
 
@@ -382,12 +396,35 @@ def test_a_confirmation_says_that_its_invoice_was_paid_meanwhile(world: World) -
     assert told["confirmation"][0].startswith("Payable by bank transfer, due date")
 
 
+def test_a_letter_goes_to_nobody_but_a_billing_contact_of_the_same_account(world: World) -> None:
+    ada, eve = world.customer(), world.customer()
+    order_id = world.buy(ada, purchase()).id
+    no_buyer = add_contact(world, ada.account_id, f"no-{ada.email}", billing=False)
+    for other in (no_buyer, eve.contact_id, order_id):
+        assert refusal(order_id, "--kind", "confirmation", "--to-contact", str(other)) == (
+            f"{other} is no billing contact of the account of order 1001: "
+            "`prorata people show EMAIL` shows the ids of a person's contacts"
+        )
+    assert world.noted(order_id, "letter.send_again") == []
+    assert send(order_id, "--kind", "confirmation", "--to-contact", "bo").exit_code == 2
+
+
+def test_a_letter_of_a_contact_who_was_erased_reaches_another_one(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    bo = add_contact(world, ada.account_id, f"new-{ada.email}")
+    erasure.erase(ada.email, by="bob", why="asked on 3 May")
+    assert refusal(order_id, "--kind", "confirmation", "--to-contact", str(ada.contact_id)).endswith("contacts")
+    assert send(order_id, "--kind", "confirmation", "--to-contact", bo).exit_code == 0
+    assert len(world.mailbox.listed(f"to:new-{ada.email}")) == 1
+
+
 def test_nobody_writes_to_a_contact_who_was_erased(world: World) -> None:
     ada = world.customer()
     order_id = world.buy(ada, purchase()).id
     erasure.erase(ada.email, by="bob", why="asked on 3 May")
     assert (
         refusal(order_id, "--kind", "confirmation")
-        == "the contact of order 1001 was erased, so there is nobody to write to"
+        == "the contact of order 1001 was erased, so there is nobody to write to: `--to-contact ID` names another one of the account"
     )
     assert "letter.send_again" not in world.timeline(order_id)

@@ -1,6 +1,7 @@
 """`prorata orders`: what a person does about an order. To put one back on its way is in `resuming`."""
 
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -96,16 +97,24 @@ def send_letter(
         LetterKind | None,
         typer.Option(metavar="KIND", help=f"if the order has several: {', '.join(LetterKind)}", show_default=False),
     ] = None,
+    to_contact: Annotated[
+        UUID | None,
+        typer.Option(
+            metavar="ID",
+            help="to another billing contact of the account: the address was wrong, or its owner has left",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
     *,
     by: By,
     why: WhyIfKnown = None,
 ) -> None:
-    """Send a letter of an order that has ended once more, to the present address of its contact."""
+    """Send a letter of an order that has ended once more, to the contact who ordered or to another one."""
     plug_in_from_settings()
     order_id = order_named(which)
     with waiting("the mail server"):
-        sent = letters_again.send_again(order_id, kind, by=by, why=why)
+        sent = letters_again.send_again(order_id, kind, by=by, why=why, to_contact=to_contact)
     if as_json:
         print_json({"id": order_id, "sent": sent})
     else:
