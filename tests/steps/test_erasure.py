@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -535,13 +535,13 @@ def test_two_at_once_are_one_erasure(world: World, left: Customer) -> None:
 
 
 @contextmanager
-def while_notifications_are_read(world: World, do: Callable[[], object]) -> Iterator[None]:
-    """Do it when the block first reads them: that takes the longest."""
+def while_read(world: World, what: str, do: Callable[[], object]) -> Iterator[None]:
+    """Do it before the block's first statement in which these words stand."""
 
     to_do = [do]
 
     def look(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if "FROM webhooks_received" in statement and to_do:
+        if re.search(what, statement, re.DOTALL) and to_do:
             to_do.pop()()
 
     engine = world.transactions._engine
@@ -549,6 +549,26 @@ def while_notifications_are_read(world: World, do: Callable[[], object]) -> Iter
     yield
     event.remove(engine, "before_cursor_execute", look)
     assert not to_do
+
+
+def while_notifications_are_read(world: World, do: Callable[[], object]) -> AbstractContextManager[None]:
+    """That takes the longest."""
+    return while_read(world, "FROM webhooks_received", do)
+
+
+def test_a_seat_that_is_given_just_before_it_would_be_erased_refuses_the_erasure(world: World, left: Customer) -> None:
+    bea = world.customer()
+    world.buy(bea, purchase())
+    with (
+        while_read(world, "FROM seat_assignments.*FOR UPDATE", lambda: world.assign(bea, "desk", left.email)),
+        pytest.raises(NotErasable, match="a seat of desk at Customer 2"),
+    ):
+        erase(left)
+    assert {row.user_email for row in world.rows(SeatAssignment, unassigned_at=None)} == {
+        "mia@customer.example",
+        left.email,
+    }
+    assert world.rows(Erasure) == []
 
 
 def test_others_may_work_on_the_account_while_its_notifications_are_read(world: World, left: Customer) -> None:
@@ -670,6 +690,7 @@ def test_everything_that_is_held_is_told(world: World, left: Customer) -> None:
     assert (seat["user_email"], seat["product_code"], seat["account_id"]) == (left.email, "desk", left.account_id)
     assert reason["named_as"] == [f"{NAME} <{left.email}>"]
     assert (invoice["buyer"]["contact"], invoice["total_minor"]) == (NAME, 119_00)
+    assert invoice["card"] == "Visa •••• 4242"
     assert f"<{left.email}>" in told["support_cases"][0]["text"]
 
 
