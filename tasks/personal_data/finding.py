@@ -11,6 +11,7 @@ from models.any_locale import may_contain
 from models.invoices import Invoice
 from models.messages import SentLetter, WebhookReceived
 from models.orders import NAMES_SOMEBODY, Order, Quote
+from models.payments import ChargeAttempt
 from models.states import FINAL
 from models.subscriptions import SeatAssignment, Subscription
 from models.support_cases import SupportCase
@@ -62,6 +63,10 @@ def payment_methods(of: Person) -> Found:
 
 def orders(of: Person) -> Found:
     return select(Order).where(theirs(Order, of)).order_by(Order.number)
+
+
+def charges(of: Person) -> Found:
+    return _of_orders(select(ChargeAttempt), ChargeAttempt.order_id, of).order_by(ChargeAttempt.attempt)
 
 
 def invoices(of: Person) -> Found:

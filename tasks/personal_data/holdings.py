@@ -82,10 +82,17 @@ HOLDINGS: Final = (
         stays=EVIDENCE,
     ),
     Holding(
+        name="charges",
+        what="when a card was charged or declined, and why",
+        rows=finding.charges,
+        tell=columns("attempt", "status", "amount_minor", "currency", "decline_code", "created_at", "settled_at"),
+        stays=EVIDENCE,
+    ),
+    Holding(
         name="invoices",
-        what="the buyer, with the contact's name",
+        what="the buyer, with the contact's name; the card",
         rows=finding.invoices,
-        tell=columns("number", "kind", "issued_on", "buyer", "currency", "total_minor"),
+        tell=columns("number", "kind", "issued_on", "buyer", "card", "currency", "total_minor"),
         stays=EVIDENCE,
     ),
     Holding(

@@ -17,6 +17,7 @@ from models.accounts import Account, Contact
 from models.erasures import Erasure
 from models.messages import SentLetter, WebhookReceived
 from models.orders import Order, Quote
+from models.payments import ChargeAttempt
 from models.states import LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SeatAssignment
 from models.support_cases import SupportCase
@@ -128,7 +129,7 @@ def test_what_stays_is_named_and_unchanged(world: World, left: Customer) -> None
     before = everything(world)
     done = erase(left)
     assert done.stays == {
-        "accounts": 1, "payment_methods": 1, "orders": 1, "invoices": 1, "vat_checks": 0, "quotes": 1, "letters": 2, "webhooks": 0
+        "accounts": 1, "payment_methods": 1, "orders": 1, "charges": 1, "invoices": 1, "vat_checks": 0, "quotes": 1, "letters": 2, "webhooks": 0
     }  # fmt: skip
     after = everything(world)
     assert {name for name in before if before[name] != after[name]} == {
@@ -674,7 +675,7 @@ def test_everything_that_is_held_is_told(world: World, left: Customer) -> None:
     told = held(world, left.email)
     assert {name: len(rows) for name, rows in told.items()} == {
         "contacts": 1, "seats": 1, "support_cases": 1, "reasons": 1,
-        "accounts": 1, "payment_methods": 1, "orders": 1, "invoices": 1, "vat_checks": 0, "quotes": 1, "letters": 2, "webhooks": 0,
+        "accounts": 1, "payment_methods": 1, "orders": 1, "charges": 1, "invoices": 1, "vat_checks": 0, "quotes": 1, "letters": 2, "webhooks": 0,
     }  # fmt: skip
     assert told["contacts"] == [
         {
@@ -692,6 +693,14 @@ def test_everything_that_is_held_is_told(world: World, left: Customer) -> None:
     assert (invoice["buyer"]["contact"], invoice["total_minor"]) == (NAME, 119_00)
     assert invoice["card"] == "Visa •••• 4242"
     assert f"<{left.email}>" in told["support_cases"][0]["text"]
+
+
+def test_why_a_charge_was_declined_is_told(world: World) -> None:
+    ada = world.customer(card="pm_card_chargeCustomerFail")
+    order = world.buy(ada, purchase())
+    [charge] = held(world, ada.email)["charges"]
+    assert (charge["order"], charge["status"], charge["amount_minor"]) == (order.number, "declined", 119_00)
+    assert charge["decline_code"] == world.rows(ChargeAttempt)[0].decline_code == "generic_decline"
 
 
 def test_of_anothers_case_that_mentions_the_person_only_that_is_told(world: World, left: Customer) -> None:

@@ -59,7 +59,7 @@ def test_a_program_is_given_everything(world: World, ada: Customer) -> None:
     assert list(told) == ["email", *(kind.name for kind in HOLDINGS)]
     assert told["email"] == ada.email
     assert {name: len(rows) for name, rows in told.items() if name != "email" and rows} == {
-        "contacts": 1, "accounts": 1, "payment_methods": 1, "orders": 1, "invoices": 1, "quotes": 1, "letters": 2
+        "contacts": 1, "accounts": 1, "payment_methods": 1, "orders": 1, "charges": 1, "invoices": 1, "quotes": 1, "letters": 2
     }  # fmt: skip
     [contact], [invoice], [order] = told["contacts"], told["invoices"], told["orders"]
     assert (contact["id"], contact["account"], contact["email"]) == (str(ada.contact_id), "Söhne GmbH", ada.email)
@@ -70,7 +70,7 @@ def test_a_program_is_given_everything(world: World, ada: Customer) -> None:
 def test_a_person_sees_a_table_of_each_kind_of_data_that_there_is(world: World, ada: Customer) -> None:
     seen = run("show", ada.email).stdout.splitlines()
     titles = [line for line in seen if line.strip() in {kind.name for kind in HOLDINGS}]
-    assert titles == ["contacts", "accounts", "payment_methods", "orders", "invoices", "quotes", "letters"]
+    assert titles == ["contacts", "accounts", "payment_methods", "orders", "charges", "invoices", "quotes", "letters"]
     assert any(line.startswith(str(ada.contact_id)) and ada.email in line for line in seen)
     assert any("Söhne GmbH, Ada Byron, DE" in line for line in seen), "the buyer of the invoice, without JSON"
 

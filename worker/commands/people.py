@@ -41,9 +41,11 @@ ELSEWHERE = (
 @people.command("show")
 def show(
     email: Email,
-    as_json: Annotated[bool, typer.Option("--json", help="complete, to hand to the person or to a program")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="with the notifications' bodies, to be handed over, or for a program")
+    ] = False,
 ) -> None:
-    """Everything that is held about a person."""
+    """What is held about a person; the timelines of their orders are in `prorata orders show`."""
     plug_in_from_settings()
     with begin() as session:
         told = holdings.told(session, email)
