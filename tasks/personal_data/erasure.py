@@ -66,9 +66,8 @@ def erase(email: str, *, by: str, why: str) -> Erased:
         _refuse_what_is_needed(session, of)
         customers = _customers(session, of)
         found = {kind.name: find(session, kind, of, lock=True) for kind in HOLDINGS if kind.erase}
-        _refuse_what_is_needed(
-            session, of
-        )  # once more: a seat of another account may have been given before its row was found
+        # Once more, as a seat at an account that is not locked may have been given before its row was found.
+        _refuse_what_is_needed(session, of)
         if not any(found.values()):
             return Erased(_ids(found), stays, customers)
         for kind in HOLDINGS:

@@ -253,6 +253,8 @@ def test_a_refusal_that_is_about_our_sender_needs_a_person_wherever_it_comes(whe
         ("550 not-verified@customer.example: no such user", "550"),
         ("554 5.6.0 Message contains invalid header", "5.6.0"),
         ("550 Message looks like spam", "550"),
+        ("550 No such user, return to sender", "550"),
+        ("550 Mailbox closed, returned to the sender", "550"),
     ],
 )
 @pytest.mark.parametrize("where", ["rcpt", "data_end"])
@@ -343,6 +345,32 @@ def test_a_challenge_that_makes_no_sense_is_temporary_and_ends_the_connection() 
             ours.send(LETTER)
         assert closed.get(timeout=20) == b""
         assert failed.value.__suppress_context__
+        server.shutdown()
+
+
+class RefusesAmidTheBody(socketserver.StreamRequestHandler):
+    """A mail server that says that an email is too large while that is still being sent, and hangs up."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline().decode():
+            if line.lower().startswith("data"):
+                self.wfile.write(b"354 go on\r\n")
+                self.rfile.read(1000)
+                self.wfile.write(b"552 5.3.4 message too big\r\n")
+                return
+            self.wfile.write(b"250 2.0.0 ok\r\n")
+
+
+def test_a_refusal_amid_the_email_is_one_for_good_though_the_server_hangs_up() -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), RefusesAmidTheBody) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        host, port = server.server_address[:2]
+        ours = SmtpMailer(Server(host=str(host), port=port, tls="none"), OURS, attempts=1)
+        with pytest.raises(Refused) as refused:
+            ours.send(replace(LETTER, text="0123456789\n" * 2_000_000))
+        assert refused.value.code == "5.3.4"
         server.shutdown()
 
 
