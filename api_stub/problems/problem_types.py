@@ -39,7 +39,7 @@ TYPES: dict[str, tuple[int, str]] = {
     ),
     "not-active": (_CONFLICT, "Seats of a subscription that is not active cannot be assigned."),
     "no-seat-left": (_CONFLICT, "More users than seats; of a file, `lines` names those that are too many."),
-    "body-too-large": (413, "At most 256 KiB; a CSV of seats may have 1 MiB."),
+    "body-too-large": (413, "At most 32 KiB; a CSV of seats may have 1 MiB, a webhook 256 KiB."),
     "not-json": (415, "The body is labelled as something else; send it as application/json."),
     "not-csv": (415, "Send the file as text/csv."),
     "invalid-request": (_INVALID, "A field, parameter or header is not as described; `errors` names each."),

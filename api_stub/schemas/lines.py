@@ -30,8 +30,8 @@ class LineWanted(Wanted):
         return CartLine(self.action, self.product, self.tier, self.seats, self.interval)
 
 
-LinesWanted = Annotated[list[LineWanted], Field(max_length=1000)]
-"""a rule sets the real limit, with a better answer; in a list longer than this, the lines are not checked one by one"""
+LinesWanted = Annotated[list[LineWanted], Field(max_length=100)]
+"""a rule sets the real limit, with a better answer; in a list longer than this, the lines are not checked one by one. A body has room for that many"""
 
 
 class LineBefore(BaseModel):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +13,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from api_stub.edge import body_limit
+from models.rules.cart import MAX_LINES
 from tests.api.conftest import Api, problem
 from tests.support.world import Customer
 
 
 def test_a_body_that_is_no_json_is_malformed(api: Api, ada: Customer) -> None:
-    for content in (b"{", b"", b"\xff", b"[" * 50_000, b'{"a": 1e999999}', b"null"):
+    for content in (b"{", b"", b"\xff", b"[" * 30_000, b'{"a": 1e999999}', b"null"):
         answer = api.post("/v1/quotes", content=content, headers={"Content-Type": "application/json"})
         assert problem(answer) in ((400, "malformed-request"), (422, "invalid-request")), content[:10]
 
@@ -54,7 +56,7 @@ def test_every_route_that_takes_json_documents_what_it_says_to_anything_else(api
 
 @pytest.mark.parametrize(
     "body",
-    [gzip.compress(b"{}"), '{"name": "Zoë"}'.encode("latin-1"), b"[" * 50_000],
+    [gzip.compress(b"{}"), '{"name": "Zoë"}'.encode("latin-1"), b"[" * 30_000],
     ids=["compressed", "latin-1", "too deep"],
 )
 def test_a_body_that_cannot_be_read_is_told_what_can(api: Api, ada: Customer, body: bytes) -> None:
@@ -108,12 +110,32 @@ def test_a_byte_order_mark_is_left_out(api: Api, ada: Customer) -> None:
     assert (answer.status_code, answer.json()["name"]) == (200, "Zoë")
 
 
-def test_a_body_is_taken_up_to_256_kibibytes(api: Api, ada: Customer) -> None:
+@pytest.mark.parametrize("path", ["/v1/quotes", "/v1/orders"])
+def test_a_body_is_taken_up_to_32_kibibytes(api: Api, ada: Customer, path: str) -> None:
     def send(size: int) -> Any:
-        return api.post("/v1/quotes", content=b" " * size, headers={"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+        return api.post(path, content=b" " * size, headers=headers)
 
-    assert problem(send(256 * 1024))[0] == 400
-    assert problem(send(256 * 1024 + 1)) == (413, "body-too-large")
+    assert problem(send(32 * 1024))[0] == 400
+    assert problem(send(32 * 1024 + 1)) == (413, "body-too-large")
+
+
+def test_a_quote_of_as_many_lines_as_there_may_be_is_read_however_long_their_codes_and_however_it_is_indented(
+    api: Api, ada: Customer
+) -> None:
+    line = {"action": "purchase", "product": "p" * 60, "tier": "t" * 60, "seats": 2**31 - 1, "interval": "month"}
+    body = {"account_id": str(ada.account_id), "contact_id": str(ada.contact_id), "lines": [line] * MAX_LINES}
+    answer = api.post("/v1/quotes", content=json.dumps(body, indent=8), headers={"Content-Type": "application/json"})
+    assert problem(answer) == (422, "unknown-product")
+
+
+def test_as_many_changes_of_an_account_as_there_may_be_are_read_however_they_are_written(
+    api: Api, ada: Customer
+) -> None:
+    body = {"name": "𝓐" * 200, "address": "𝓐" * 500}
+    headers = {"Content-Type": "application/json"}
+    answer = api("PATCH", f"/v1/accounts/{ada.account_id}", content=json.dumps(body), headers=headers)
+    assert (answer.status_code, len(json.dumps(body)) > 8 * 1024) == (200, True)
 
 
 def test_a_body_that_does_not_come_to_its_end_is_not_waited_for(
@@ -142,7 +164,7 @@ def test_a_body_of_unknown_length_is_counted_while_it_streams(api: Api, ada: Cus
 
     answer = api.post("/v1/quotes", content=endless(), headers={"Content-Type": "application/json"})
     assert problem(answer) == (413, "body-too-large")
-    assert answer.json()["detail"] == "The request is too large: at most 256 KiB."
+    assert answer.json()["detail"] == "The request is too large: at most 32 KiB."
 
 
 def test_the_pieces_of_a_body_are_counted_together() -> None:

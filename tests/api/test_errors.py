@@ -56,14 +56,14 @@ def test_an_unexpected_error_tells_nothing(api: Api, ada: Customer, monkeypatch:
 def test_of_very_many_wrong_lines_it_is_said_once_that_they_are_too_many(api: Api, ada: Customer) -> None:
     ids = {"account_id": str(ada.account_id), "contact_id": str(ada.contact_id)}
     for method, path, other in (("POST", "/v1/quotes", ids), ("PUT", f"/v1/accounts/{ada.account_id}/cart", {})):
-        answer = api(method, path, json={"lines": [{}] * 50_000, **other})
+        answer = api(method, path, json={"lines": [{}] * 7_000, **other})
         assert problem(answer) == (422, "invalid-request")
         assert [error["pointer"] for error in answer.json()["errors"]] == ["/lines"]
 
 
 def test_a_short_request_has_no_long_answer(api: Api, ada: Customer) -> None:
     twice = ",".join(f'"k{number}":1,"k{number}":2' for number in range(60))
-    wide = '{"' + "n" * 120_000 + '": {' + twice + "}}"
+    wide = '{"' + "n" * 30_000 + '": {' + twice + "}}"
     deep = '{"n":' * 300 + "{" + twice + "}" + "}" * 300
     for content, start in ((wide, "/" + "n" * 99 + "…/k"), (deep, "/n" * 10 + "/…")):
         answer = api.post("/v1/quotes", content=content, headers={"Content-Type": "application/json"})
@@ -95,6 +95,6 @@ def test_of_many_errors_the_first_are_told_and_that_there_are_more(
 
 
 def test_how_many_lines_an_order_may_have_is_said_in_the_words_of_the_rule(api: Api, ada: Customer) -> None:
-    lines = [purchase(product=f"p{number}") for number in range(1000)]
+    lines = [purchase(product=f"p{number}") for number in range(100)]
     assert problem(api.quote(ada, *lines)) == (422, "too-many-lines")
     assert problem(api.quote(ada, *lines, purchase())) == (422, "invalid-request")

@@ -38,6 +38,12 @@ def test_only_who_can_sign_learns_that_a_webhook_is_no_event(world: World, api: 
     assert world.rows(WebhookReceived) == []
 
 
+def test_a_webhook_may_be_as_long_as_stripe_makes_it(world: World, api: Api) -> None:
+    payload, signature = signed(json.dumps({"id": "evt_2", "filler": "x" * 200 * 1024}))
+    answer = api.client.post("/v1/webhooks/stripe", content=payload, headers={"Stripe-Signature": signature})
+    assert problem(answer) == (400, "webhook-malformed")  # read to its end: it is no event
+
+
 def test_an_oversized_webhook_is_not_read(world: World, api: Api) -> None:
     payload, signature = signed(json.dumps({"id": "evt_2", "filler": "x" * 256 * 1024}))
     answer = api.client.post("/v1/webhooks/stripe", content=payload, headers={"Stripe-Signature": signature})
