@@ -18,6 +18,7 @@ from models.states import RefundState
 from models.timeline_kinds import Kind
 from tasks.errors import (
     ChargeDisputed,
+    KeyReused,
     KeySpent,
     Misconfigured,
     OutcomeUnknown,
@@ -143,6 +144,10 @@ def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     except KeySpent as spent:
         # `just_now` may be lost with its process: then this ends too soon, but each refund is of a whole charge, and the provider never makes two.
         return _look_up(attempt, charge_ref, may_be_under_way=spent.just_now)
+    except (
+        KeyReused
+    ):  # a release has changed what the request says, or a restored database has forgotten the refund that used the key
+        return _look_up(attempt, charge_ref, may_be_under_way=False)  # for the same reason
     except OutcomeUnknown:
         found = _find(attempt, charge_ref)
         if found is None:
@@ -266,7 +271,7 @@ def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool)
         wait = UNDER_WAY.total_seconds()
         raise TemporarilyUnavailable("the request to refund may still be under way at the provider", retry_after=wait)
     _give_up(attempt)
-    raise StepAgain("the refund's key is spent; beginning another")
+    raise StepAgain(f"the provider has no refund under {attempt.key} and makes none any more; beginning another")
 
 
 def _find(attempt: RefundAttempt, charge_ref: str) -> Answer | None:

@@ -165,6 +165,17 @@ def test_a_refund_whose_key_said_something_else_before_is_found(world: World) ->
     assert len(world.given_back(ada)) == 1
 
 
+def test_a_refund_that_failed_before_its_request_said_something_else_is_made_under_the_next_key(world: World) -> None:
+    ada, order_id = refundable(world)
+    world.stripe.fail("server_error", REFUND, times=1)
+    world.run(order_id)
+    with world.begin() as session:
+        session.connection().exec_driver_sql("update refund_attempts set amount_minor = amount_minor - 1")
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert world.refunds(order_id) == [("failed", 118_99), ("succeeded", 119_00)]
+    assert world.given_back(ada) == [119_00]
+
+
 def test_an_account_that_was_renamed_while_the_answer_about_it_was_lost_can_give_a_card(world: World) -> None:
     ada = world.customer(card=None)
     world.stripe.fail("answer_lost", "customers.create")

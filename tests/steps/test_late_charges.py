@@ -12,8 +12,10 @@ from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
 from tasks.charges.late_charges import late_charges
+from tasks.operating import support_refund
 from tasks.refunds import refunding
 from tests.support import books
+from tests.support.backup import BackUp
 from tests.support.payment import CREATE
 from tests.support.world import Customer, World, purchase
 
@@ -169,3 +171,22 @@ def test_one_that_went_back_in_part_elsewhere_is_noted_for_a_person_and_not_look
     assert (late_charges(), world.given_back(ada)) == (0, [19_00])
     [named] = books.verified(world)
     assert f"what went back of the unexpected charge {late}" in named
+
+
+def test_after_a_restore_the_order_is_refunded_though_money_that_arrived_late_was_refunded_under_the_same_key(
+    world: World, backed_up: BackUp
+) -> None:
+    ada = world.customer()
+    order_id = given_up(world, ada)
+    restore = backed_up()
+    money_arrives(world, ada)
+    world.pass_time(minutes=15)
+    assert (late_charges(), world.given_back(ada)) == (1, [119_00])
+    restore()
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="Olga", why="ticket 4711", now=world.time)
+    assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert world.refunds(order_id) == [("failed", 119_00), ("succeeded", 119_00)]
+    assert world.given_back(ada) == [119_00, 119_00]
+    assert (late_charges(), world.given_back(ada)) == (1, [119_00, 119_00])
+    assert books.differences(world) == []
