@@ -351,26 +351,38 @@ def test_a_challenge_that_makes_no_sense_is_temporary_and_ends_the_connection() 
 class RefusesAmidTheBody(socketserver.StreamRequestHandler):
     """A mail server that says that an email is too large while that is still being sent, and hangs up."""
 
+    answer: ClassVar[str] = ""
+
     def handle(self) -> None:
         self.wfile.write(b"220 here\r\n")
         while line := self.rfile.readline().decode():
             if line.lower().startswith("data"):
                 self.wfile.write(b"354 go on\r\n")
                 self.rfile.read(1000)
-                self.wfile.write(b"552 5.3.4 message too big\r\n")
+                self.wfile.write(f"{self.answer}\r\n".encode())
                 return
             self.wfile.write(b"250 2.0.0 ok\r\n")
 
 
-def test_a_refusal_amid_the_email_is_one_for_good_though_the_server_hangs_up() -> None:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), RefusesAmidTheBody) as server:
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ("552 5.3.4 message too big", Refused),
+        ("552 message too big", Refused),
+        ("451 4.3.1 disk full", TemporarilyUnavailable),
+        ("250 2.0.0 already enough", NotHandedOver),
+    ],
+)
+def test_an_answer_amid_the_email_counts_though_the_server_hangs_up(answer: str, error: type[Exception]) -> None:
+    handler = type("Handler", (RefusesAmidTheBody,), {"answer": answer})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         host, port = server.server_address[:2]
         ours = SmtpMailer(Server(host=str(host), port=port, tls="none"), OURS, attempts=1)
-        with pytest.raises(Refused) as refused:
-            ours.send(replace(LETTER, text="0123456789\n" * 2_000_000))
-        assert refused.value.code == "5.3.4"
+        with pytest.raises(error) as failed:
+            ours.send(replace(LETTER, text="0123456789\n" * 800_000))
+        assert type(failed.value) is error
         server.shutdown()
 
 

@@ -9,6 +9,7 @@ import re
 import smtplib
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Literal, NoReturn
@@ -38,8 +39,8 @@ THEIR_LIMIT = (b"5.2.", b"5.3.4")
 ABOUT_OUR_SENDER = frozenset({"5.1.7", "5.1.8", "5.7.60", "5.2.252"})
 """Our sender address is malformed, does not exist, or may not be used by us (RFC 3463; Exchange). Some servers say so only once they have the email."""
 
-_NAMES_OUR_SENDER = re.compile(rb"\bsender\b|\bfrom address\b|\bnot verified\b", re.IGNORECASE)
-"""the same in words, where an answer has no enhanced code"""
+_NAMES_OUR_SENDER = re.compile(rb"(?<!\bto )(?<!\bto the )\bsender\b|\bfrom address\b|\bnot verified\b", re.IGNORECASE)
+"""The same in words, where an answer has no enhanced code. What goes back "to the sender" goes because of the recipient."""
 _ADDRESS = re.compile(rb"[^\s<>:;,]+@[^\s<>:;,]+")
 NO_COMMON_TLS = (
     "UNSUPPORTED_PROTOCOL",
@@ -255,16 +256,27 @@ def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) 
         code, text = connection.getreply() if _asks_ahead(connection) else connection.docmd("DATA")
         if code != 354:
             _not_accepted(code, text, Refused("the mail server refuses the email", code=_code(code, text)))
-        connection.send(_dots_doubled(content))
+        try:
+            _send(connection, _dots_doubled(content))
+        except ConnectionError:
+            # A server that refuses the email amid it, as too large say, may hang up after its answer.
+            _require_success(*connection.getreply())
+            raise
     except OSError as error:
         _failed_before_handing_over(error, "sending")
     try:
         if connection.sock is not None:
             connection.sock.settimeout(answer_timeout)
-        connection.send(b".\r\n")
+        with suppress(ConnectionError):  # the same; if no answer waits, reading it raises
+            _send(connection, b".\r\n")
         code, text = connection.getreply()
     except OSError as error:
         raise OutcomeUnknown(f"the mail server's answer to the email was lost: {type(error).__name__}") from None
+    _require_success(code, text)
+
+
+def _require_success(code: int, text: bytes) -> None:
+    """Raises what `deliver` does, by the answer to the email."""
     if 400 <= code < 500 or text.startswith(QUOTA_SPENT):
         raise TemporarilyUnavailable(f"the mail server asks us to send the email later: {_code(code, text)}")
     if code in OUR_FAULT:
@@ -274,6 +286,12 @@ def _hand_over(connection: smtplib.SMTP, content: bytes, answer_timeout: float) 
         raise Refused("the mail server refuses the email", code=_code(code, text))
     if not _is_success(code):
         raise OutcomeUnknown("the mail server's answer to the email makes no sense")
+
+
+def _send(connection: smtplib.SMTP, data: bytes) -> None:
+    """As the library would, but without closing the connection where the server has: its answer may still wait."""
+    if connection.sock is not None:
+        connection.sock.sendall(data)
 
 
 def _is_success(code: int) -> bool:
