@@ -16,17 +16,15 @@ from models.rules.quote import needs_payment_details
 from models.rules.refusals import RefusalCode
 from models.states import AttemptStatus, OrderStatus, PaymentKind, Step
 from tasks import cancellation, display_names
-from tasks.charges import charge_attempts, charge_calls, charging, outdated_charges
+from tasks.charges import charge_answers, charge_attempts, charge_calls, charging
 from tasks.charges.charging import Plan
 from tasks.errors import Refused
 from tasks.failure_points import reach
-from tasks.ports import Charge
 from tasks.quotes import fresh_quote
-from tasks.refunds import disputes
 from tasks.running.outcome import Outcome
 from tasks.step import done, step, stop, take, turn_back
 from tasks.vat import number_instead, vat_check
-from tasks.wiring import begin, carry, now, outside, payments, policy, vat_registry
+from tasks.wiring import begin, carry, now, outside, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
 
@@ -41,7 +39,7 @@ def collect_payment(order_id: UUID) -> Outcome:
     if number is not None and (ended := _ask_registry(order, number)):
         return ended
     with carry() as session:
-        planned = _next_request(session, order)
+        planned = _plan(session, order)
     if isinstance(planned, Outcome):
         return planned
     try:
@@ -50,25 +48,9 @@ def collect_payment(order_id: UUID) -> Outcome:
             charge = charge_calls.request_charge(order, planned)
     except Refused as refusal:
         with begin() as session:
-            return charging.record_refusal(session, order, planned.attempt, refusal.code)
+            return charge_answers.record_refusal(session, order, planned.attempt, refusal.code)
     reach("collect_payment.called")
-    if charge.disputed:
-        _note_disputes(order, planned.attempt, charge)
-    if outdated_charges.is_outdated(order, charge):
-        return outdated_charges.refund_and_void(order, planned.attempt, charge)
-    with carry() as session:
-        return charging.record(session, order, planned.attempt, charge)
-
-
-def _note_disputes(order: Order, attempt: ChargeAttempt, charge: Charge) -> None:
-    """A disputed charge is an old one that a restored database had forgotten, with its disputes: the provider tells of them only once. Raises LeaseLost, StepAgain."""
-    with begin() as session:
-        newest = disputes.newest_entry(session, order.id)
-    with outside():
-        found = payments().find_disputes(charge_ref=charge.ref)
-    with begin() as session:
-        lease.require_ours(session, order)
-        disputes.note(session, order.id, attempt.attempt, found, newest=newest)
+    return charge_answers.act_on(order, planned.attempt, charge)
 
 
 def _number_to_check(session: Session, order: Order) -> str | None:
@@ -88,7 +70,7 @@ def _ask_registry(order: Order, number: str) -> Outcome | None:
         return vat_check.record(session, order, answer)
 
 
-def _next_request(session: Session, order: Order) -> Plan | Outcome:
+def _plan(session: Session, order: Order) -> Plan | Outcome:
     """Begin an attempt if none is under way, and say what to ask the provider about it; an Outcome where there is nothing to ask."""
     lease.require_ours(session, order)
     standing = charge_attempts.standing_of(session, order)

@@ -18,7 +18,7 @@ from models.lease import LeaseLost
 from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
 from tasks import wiring
-from tasks.charges import charge_attempts, charging
+from tasks.charges import charge_answers, charge_attempts
 from tasks.ports import UNDER_WAY, Charge, ChargeStatus, Letter, Mailer
 from tests.support.payment import CREATE
 from tests.support.places import Died, at, dying_at
@@ -202,7 +202,7 @@ def test_a_stale_answer_does_not_overwrite_what_became_of_the_charge(world: Worl
     assert attempt is not None
     stale = Charge(attempt.ref or "", ChargeStatus.PROCESSING, attempt.amount_minor, attempt.currency)
     with pytest.raises(LeaseLost), world.begin() as session:
-        charging.record(session, stalled, attempt, stale)
+        charge_answers.record(session, stalled, attempt, stale)
     assert world.attempts(order_id) == [(1, "succeeded", 119_00)]
 
 
