@@ -29,19 +29,9 @@ def note(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any] |
     _NOTE.run(session, {"order_id": order_id, "kind": kind, "facts": dict(facts or {})})
 
 
-def note_once(
-    session: Session,
-    order_id: UUID,
-    kind: str,
-    facts: Mapping[str, Any],
-    *,
-    known_by: Mapping[str, Any] | None = None,
-) -> bool:
-    """`note`, unless the timeline has that entry; returns whether it was new. Lock the order's row first, or it may be new to two callers.
-
-    known_by: the facts that identify the entry, if the others may differ.
-    """
-    if is_noted(session, order_id, kind, facts if known_by is None else known_by):
+def note_once(session: Session, order_id: UUID, kind: str, facts: Mapping[str, Any]) -> bool:
+    """`note`, unless the timeline has that entry; returns whether it was new. Lock the order's row first, or it may be new to two callers."""
+    if is_noted(session, order_id, kind, facts):
         return False
     note(session, order_id, kind, facts)
     return True

@@ -32,14 +32,6 @@ def order_death(folder: Path, place: str, subject: object) -> None:
     (folder / f"{place}.{subject}").touch()
 
 
-def order_freeze(folder: Path, place: str, subject: object) -> None:
-    """The next process that reaches `place` with `subject` stops there, as if its machine did, until it gets SIGCONT."""
-    name = f"{place}.{subject}"
-    (folder / TAKEN).mkdir(parents=True, exist_ok=True)
-    (folder / TAKEN / name).write_text(signal.SIGSTOP.name)
-    (folder / TAKEN / name).rename(folder / name)  # atomic: never there half-written
-
-
 def died_at(folder: Path, place: str, subject: object) -> float | None:
     """When a process died so (seconds since the epoch); None where none has yet."""
     try:

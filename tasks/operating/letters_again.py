@@ -56,7 +56,7 @@ def send_again(
         if to_contact is not None:
             said["contact_id"] = str(to_contact)
         timeline.note(session, order_id, Kind.LETTER_SEND_AGAIN, said)
-        is_owed = kind is LetterKind.VAT_CORRECTION and unsent_letters.leave_to_a_person(session, order_id)
+        is_owed = kind is LetterKind.VAT_CORRECTION and unsent_letters.no_longer_owed(session, order_id)
     _send(order, kind, letter, is_owed=is_owed)
     return kind
 

@@ -31,18 +31,15 @@ class Reconciled:
     differences: list[Difference] = field(default_factory=list)
 
 
-def reconcile(since: datetime, until: datetime, *, say: Callable[[str], None] = lambda _: None) -> Reconciled:
+def reconcile(
+    since: datetime, until: datetime, *, found: Reconciled | None = None, say: Callable[[str], None] = lambda _: None
+) -> Reconciled:
     """Compare all that was made from `since` to just before `until`. Choose `until` some minutes ago, so that nothing is still under way.
 
     Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    found: an empty one, which is filled and returned; it holds what was found so far where this ends early.
     """
-    return reconcile_into(Reconciled(), since, until, say=say)
-
-
-def reconcile_into(
-    found: Reconciled, since: datetime, until: datetime, *, say: Callable[[str], None] = lambda _: None
-) -> Reconciled:
-    """The same; `found`, an empty one, is filled meanwhile: where it ends early, that holds what was found so far."""
+    found = Reconciled() if found is None else found
     made = _reconcile_charges(found, since, until, say)
     _reconcile_refunds(found, since, until, made, say)
     _reconcile_disputes(found, since, until, made)

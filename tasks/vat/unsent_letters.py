@@ -54,7 +54,7 @@ def mark_undeliverable(session: Session, order_id: UUID) -> None:
 
 
 def no_longer_owed(session: Session, order_id: UUID) -> bool:
-    """Returns whether it was owed."""
+    """Returns whether it was owed. Nor is it while a person has it sent: what comes of that may never be noted; `owe_again` if it is certainly not sent."""
     of_it = (VatFollowUp.order_id == order_id, VatFollowUp.letter_owed)
     ended = update(VatFollowUp).where(*of_it).values(letter_owed=False).returning(VatFollowUp.order_id)
     return session.scalar(ended) is not None
@@ -68,11 +68,6 @@ def is_under_way(session: Session, order_id: UUID) -> bool:
         return False
     begun_at = row.next_at - due_times.after_letter(row.tries)
     return now() < begun_at + due_times.under_way() and row.tries > _ended(session, order_id)
-
-
-def leave_to_a_person(session: Session, order_id: UUID) -> bool:
-    """It is not owed while a person has it sent: what comes of that may never be noted. Returns whether it was owed; `owe_again` if it is certainly not sent."""
-    return no_longer_owed(session, order_id)
 
 
 def owe_again(session: Session, order_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """A worker that was stopped past its lease: another has finished its order, nobody waits for its locks, and what it writes is refused."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -69,12 +70,20 @@ def test_a_worker_frozen_in_a_transaction_holds_up_nobody_for_long(tmp_path: Pat
     assert found.charges == 2
 
 
+def freeze_at(folder: Path, place: str, subject: object) -> None:
+    """The next process that reaches `place` with `subject` stops there, as if its machine did, until it gets SIGCONT."""
+    name = f"{place}.{subject}"
+    (folder / drill_points.TAKEN).mkdir(parents=True, exist_ok=True)
+    (folder / drill_points.TAKEN / name).write_text(signal.SIGSTOP.name)
+    (folder / drill_points.TAKEN / name).rename(folder / name)  # atomic: never there half-written
+
+
 async def bought_while_one_is_frozen(prepared: Ground) -> list[Bought]:
     async with shopping(prepared, "held", "free", within=300) as (shop, watch, [held, free]):
         quotes = [await shop.quote(bought, bought.customer.kind.cart) for bought in (held, free)]
         bank_hangs(prepared)
         order_id = await shop.place(held, quotes[0])
-        drill_points.order_freeze(prepared.deaths, ACTIVATED, order_id)
+        freeze_at(prepared.deaths, ACTIVATED, order_id)
         prepared.calm_stand_ins()
         await asyncio.wait_for(asyncio.to_thread(frozen_there, prepared, order_id), 60)
         await shop.place(free, quotes[1])

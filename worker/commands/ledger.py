@@ -17,7 +17,8 @@ from tasks.closing.balances import Balance, Total, balances, totals
 from tasks.errors import ENDS_EARLY, NO_DATABASE
 from tasks.ledger_check.differences import Difference
 from tasks.ledger_check.verify import step_by_step, steps
-from tasks.reconciliation.reconcile import Reconciled, reconcile_into
+from tasks.reconciliation.reconcile import Reconciled
+from tasks.reconciliation.reconcile import reconcile as ask_provider
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
@@ -179,7 +180,7 @@ def _reconciled(start: datetime, end: datetime) -> Reconciled:
     found = Reconciled()
     try:
         with Console(stderr=True).status("asking the payment provider") as status:
-            return reconcile_into(found, start, end, say=status.update)
+            return ask_provider(start, end, found=found, say=status.update)
     except ENDS_EARLY:
         if found.differences:
             console(stderr=True).print(_differences(found.differences))
