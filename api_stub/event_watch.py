@@ -120,7 +120,7 @@ class EventWatch:
 
 def _asked(wanted: Mapping[UUID, int], rights: Collection[Right]) -> tuple[list[News], set[Right]]:
     """What is new, and which of the rights are lost: asked last, so that nothing written after such a loss is told."""
-    return _news(wanted), _lost(rights)
+    return read_news(wanted), _lost(rights)
 
 
 def _lost(rights: Collection[Right]) -> set[Right]:
@@ -141,7 +141,7 @@ def _lost(rights: Collection[Right]) -> set[Right]:
         return {Right(*row) for row in session.execute(select(held.c.key_id, held.c.order_id).where(~still))}
 
 
-def _news(wanted: Mapping[UUID, int]) -> list[News]:
+def read_news(wanted: Mapping[UUID, int]) -> list[News]:
     """Events of these orders, each after the one last seen. An order's events become visible in the order of their ids, because
     a writer locks the order's row before the event gets its id (`timeline.note`)."""
     if not wanted:

@@ -36,7 +36,7 @@ UNSURE = timedelta(seconds=2)
 def sweep() -> int:
     """Restart stalled orders, end those that waited too long, end trials; returns how many orders were touched."""
     due = (Order.wake_at <= func.clock_timestamp(), lease.is_over(), ~_in_queue())
-    touched = [(order_id, status) for order_id, status in _standing_still(due) if _visit(order_id, due)]
+    touched = [(order_id, status) for order_id, status in standing_still(due) if _visit(order_id, due)]
     trials.end_due()
     with begin() as session:
         record_heartbeat(session, "sweep")
@@ -68,7 +68,7 @@ def _in_queue() -> ColumnElement[bool]:
 Due = Sequence[ColumnElement[bool]]
 
 
-def _standing_still(due: Due) -> list[tuple[UUID, OrderStatus]]:
+def standing_still(due: Due) -> list[tuple[UUID, OrderStatus]]:
     query = select(Order.id, Order.status).where(*due).order_by(Order.wake_at).limit(BATCH)
     with begin() as session:
         return [(order_id, status) for order_id, status in session.execute(query)]
@@ -80,7 +80,7 @@ def _visit(order_id: UUID, due: Due) -> bool:
     try:
         with begin() as session:
             order = session.scalar(query.with_for_update(skip_locked=True))
-            return order is not None and _look_after(session, order)
+            return order is not None and look_after(session, order)
     except NO_DATABASE as error:
         if not behind_a_lock(error):
             raise
@@ -91,7 +91,7 @@ def _visit(order_id: UUID, due: Due) -> bool:
         return False
 
 
-def _look_after(session: Session, order: Order) -> bool:
+def look_after(session: Session, order: Order) -> bool:
     match order.status:
         case OrderStatus.OPEN:
             return _restart(session, order)

@@ -145,10 +145,10 @@ class Transactions:
     """`with transactions() as session:` one transaction; its objects stay readable after it."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     def __call__(self) -> "Transaction":
-        return Transaction(Session(self._engine, expire_on_commit=False))
+        return Transaction(Session(self.engine, expire_on_commit=False))
 
 
 class Transaction:

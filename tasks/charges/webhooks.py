@@ -86,7 +86,7 @@ def handle_webhooks() -> int:
         return handled
     try:
         until = time.monotonic() + LONGEST_RUN
-        while time.monotonic() < until and (event := _take_next()) is not None:
+        while time.monotonic() < until and (event := take_next()) is not None:
             values = _handle(event)
             still = (WebhookReceived.handled_at.is_(None), WebhookReceived.attempts == event.attempts)
             with begin() as session:
@@ -139,7 +139,7 @@ TAKEN_FOR = timedelta(seconds=60)
 """how long an event belongs to the run that took it: longer than its calls take. If that process dies, another run takes it afterwards"""
 
 
-def _take_next() -> WebhookReceived | None:
+def take_next() -> WebhookReceived | None:
     """Take an event that is due, and set its next time. Events never tried come first, so that failing ones do not hold them up."""
     with begin() as session:
         event = session.scalar(

@@ -56,7 +56,7 @@ def _send(order: Order, kind: LetterKind, *, completes: bool = False) -> bool:
 
 def _send_now(order: Order, kind: LetterKind, *, completes: bool) -> bool:
     with begin_alone() as session:
-        mail_id = _begin(session, order, kind)
+        mail_id = begin_letter(session, order, kind)
     if mail_id is None:
         return False
     with begin() as session:  # without locks, so that no invoice number waits for the letter
@@ -66,9 +66,9 @@ def _send_now(order: Order, kind: LetterKind, *, completes: bool) -> bool:
         with outside():
             mailer().send(letter)
             log.info("email handed over", message_id=letter.message_id)
-            completed = completes and _complete(order, kind)
+            completed = completes and complete_with(order, kind)
             if not completed:
-                _end(order, kind, LetterStatus.SENT)
+                end_letter(order, kind, LetterStatus.SENT)
             return completed
     except OutcomeUnknown as lost:
         unanswered.note(order, kind, lost)
@@ -76,11 +76,11 @@ def _send_now(order: Order, kind: LetterKind, *, completes: bool) -> bool:
     except Refused as refused:
         fields = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
         log.warning("letter undeliverable", **fields)
-        _end(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
+        end_letter(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
         return False
 
 
-def _begin(session: Session, order: Order, kind: LetterKind) -> str | None:
+def begin_letter(session: Session, order: Order, kind: LetterKind) -> str | None:
     """Insert the letter's row; returns the Message-ID to send it under: that of the first try, even if our domain has changed since.
 
     None if it was sent before, or another worker has the order.
@@ -97,7 +97,7 @@ def _begin(session: Session, order: Order, kind: LetterKind) -> str | None:
     return found[1]
 
 
-def _complete(order: Order, kind: LetterKind) -> bool:
+def complete_with(order: Order, kind: LetterKind) -> bool:
     """Mark the letter and complete its order. False if that may not have been written: the caller then marks only the letter.
 
     Raises LeaseLost; the letter is marked all the same.
@@ -108,12 +108,12 @@ def _complete(order: Order, kind: LetterKind) -> bool:
     except NO_DATABASE:
         return False
     except LeaseLost:
-        _end(order, kind, LetterStatus.SENT)
+        end_letter(order, kind, LetterStatus.SENT)
         raise
     return True
 
 
-def _end(order: Order, kind: LetterKind, status: LetterStatus, *, code: str | None = None) -> None:
+def end_letter(order: Order, kind: LetterKind, status: LetterStatus, *, code: str | None = None) -> None:
     """Mark the letter. Tried twice, the second time on another connection, because a letter left unmarked is sent again later."""
     params = {
         "order_id": order.id,

@@ -160,7 +160,7 @@ def test_a_database_that_takes_no_writes_counts_as_away_in_the_metrics(world: Wo
 @contextmanager
 def at_first_a_standby(world: World) -> Iterator[None]:
     """The first connection refuses writes; the next is to a server that takes them."""
-    engine = create_engine(world.transactions._engine.url)
+    engine = create_engine(world.transactions.engine.url)
     set_up_sessions(engine)
     standby = iter([True])
 
@@ -176,7 +176,7 @@ def at_first_a_standby(world: World) -> Iterator[None]:
 
 def test_not_ready_while_the_database_is_frozen_and_says_so_before_a_probe_gives_up(live: str, world: World) -> None:
     """Its connections are open, and nothing answers."""
-    engine = create_engine(world.transactions._engine.url, pool_size=1, max_overflow=0)
+    engine = create_engine(world.transactions.engine.url, pool_size=1, max_overflow=0)
     set_up_sessions(engine)
     wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
     with engine.connect() as connection:

@@ -69,7 +69,7 @@ def test_a_list_is_planned_for_the_key_and_statuses_asked_for_however_often_it_i
             plans.append((int(generic), int(custom)))
 
     api.order(ada, purchase())
-    engine = world.transactions._engine
+    engine = world.transactions.engine
     event.listen(engine, "connect", lambda connection, _: setattr(connection, "prepare_threshold", 0))
     engine.dispose()
     event.listen(engine, "after_cursor_execute", look)

@@ -29,7 +29,7 @@ def test_a_scrape_reads_indexes_only_of_what_it_counts(world: World, api: Api) -
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         sent.append((statement, parameters))
 
-    engine = world.transactions._engine
+    engine = world.transactions.engine
     event.listen(engine, "before_cursor_execute", note)
     assert api.get("/metrics").status_code == 200
     event.remove(engine, "before_cursor_execute", note)

@@ -120,7 +120,7 @@ def test_who_comes_while_others_are_told_the_news_misses_nothing(
 
     async def told() -> list[int]:
         watch, late = EventWatch(), ExitStack()
-        loop, read = asyncio.get_running_loop(), event_watch._news
+        loop, read = asyncio.get_running_loop(), event_watch.read_news
         comers: list[Follower] = []
 
         async def come() -> None:
@@ -131,7 +131,7 @@ def test_who_comes_while_others_are_told_the_news_misses_nothing(
                 asyncio.run_coroutine_threadsafe(come(), loop).result()
             return read(wanted)
 
-        monkeypatch.setattr(event_watch, "_news", read_while_one_comes)
+        monkeypatch.setattr(event_watch, "read_news", read_while_one_comes)
         with watch.follow(order.id, key_id=key_id, after=last_but_one) as early, late:
             assert (await next_of(early)).event.id == last
             return [(await next_of(comers[0])).event.id for _ in world.timeline(order.id)]
@@ -143,7 +143,7 @@ def test_who_comes_while_others_are_told_the_news_misses_nothing(
 def test_a_round_that_fails_is_said_and_followed_by_others(
     world: World, api: Api, ada: Customer, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
-    order_id, read, failed = UUID(api.order(ada, purchase())), event_watch._news, list[Mapping[UUID, int]]()
+    order_id, read, failed = UUID(api.order(ada, purchase())), event_watch.read_news, list[Mapping[UUID, int]]()
     key_id = key_id_of(world)
 
     def fails_first(wanted: Mapping[UUID, int]) -> list[News]:
@@ -156,7 +156,7 @@ def test_a_round_that_fails_is_said_and_followed_by_others(
         with EventWatch().follow(order_id, key_id=key_id, after=0) as follower:
             return (await next_of(follower)).event.kind
 
-    monkeypatch.setattr(event_watch, "_news", fails_first)
+    monkeypatch.setattr(event_watch, "read_news", fails_first)
     monkeypatch.setattr(event_watch, "AFTER_TROUBLE", 0.01)
     with capture_logs() as logs:
         assert asyncio.run(asyncio.wait_for(told(), timeout=240)) == "order.placed"
@@ -188,7 +188,9 @@ def test_an_order_whose_status_only_a_newer_release_knows_is_followed(world: Wor
     with world.begin() as session:
         session.execute(text("ALTER DOMAIN order_status DROP CONSTRAINT ck_order_status"))
         session.execute(text("UPDATE orders SET status = 'paused', next_step = NULL"))
-    assert [(news.event.kind, news.is_final) for news in event_watch._news({order_id: 0})] == [("order.placed", False)]
+    assert [(news.event.kind, news.is_final) for news in event_watch.read_news({order_id: 0})] == [
+        ("order.placed", False)
+    ]
 
 
 def test_a_refund_after_completion_is_part_of_the_stream(live: str, world: World, api: Api, ada: Customer) -> None:

@@ -19,7 +19,7 @@ from worker.database import Transactions, set_up_sessions
 @pytest.fixture
 def given_up(world: World) -> Iterator[list[str]]:
     """Why connections were given up, while statements are prepared at their second use."""
-    engine = create_engine(world.transactions._engine.url, pool_size=1, connect_args={"prepare_threshold": 1})
+    engine = create_engine(world.transactions.engine.url, pool_size=1, connect_args={"prepare_threshold": 1})
     set_up_sessions(engine)
     seen: list[str] = []
     event.listen(engine, "invalidate", lambda _, __, error: seen.append(str(error)))

@@ -5,4 +5,4 @@ from tests.support.world import World
 
 
 def database_url(world: World) -> str:
-    return plain(world.transactions._engine.url.render_as_string(hide_password=False))
+    return plain(world.transactions.engine.url.render_as_string(hide_password=False))

@@ -404,7 +404,7 @@ def told_of(found: list[Difference]) -> list[tuple[str, str, str, str]]:
 @contextmanager
 def parameters(world: World) -> Iterator[list[int]]:
     """How many each statement in the block had."""
-    engine, counted = world.transactions._engine, list[int]()
+    engine, counted = world.transactions.engine, list[int]()
 
     def count(_: object, __: object, ___: str, given: Sized, *____: object) -> None:
         counted.append(len(given))

@@ -246,13 +246,15 @@ def begun(world: World, kind: LetterKind) -> Order:
     with world.begin() as session:
         order = lease.claim(session, order_id, Step.PROMPT_SEAT_ASSIGNMENT, lease=timedelta(seconds=60))
         assert order is not None
-        assert mailing._begin(session, order, kind)
+        assert mailing.begin_letter(session, order, kind)
         return order
 
 
 def test_a_letters_mark_comes_after_what_is_noted_by_who_has_the_order(world: World) -> None:
     order = begun(world, LetterKind.SEAT_PROMPT)
-    timeline = noted_meanwhile(world, order.id, lambda: mailing._end(order, LetterKind.SEAT_PROMPT, LetterStatus.SENT))
+    timeline = noted_meanwhile(
+        world, order.id, lambda: mailing.end_letter(order, LetterKind.SEAT_PROMPT, LetterStatus.SENT)
+    )
     assert timeline[-2:] == ["noted.meanwhile", "letter.sent"]
 
 
@@ -264,7 +266,7 @@ def test_a_letters_mark_comes_after_what_is_noted_by_who_has_taken_the_order_fro
 
     def complete() -> None:
         with pytest.raises(LeaseLost):
-            mailing._complete(order, LetterKind.SEAT_PROMPT)
+            mailing.complete_with(order, LetterKind.SEAT_PROMPT)
 
     assert noted_meanwhile(world, order.id, complete)[-2:] == ["noted.meanwhile", "letter.sent"]
 

@@ -31,7 +31,7 @@ def transactions(world: World, during: Callable[[], object]) -> int:
     Not the thread that renews leases: it does so if the machine is slow.
     """
     seen: Counter[int] = Counter()
-    engine: Engine = world.transactions._engine
+    engine: Engine = world.transactions.engine
 
     def taken(*_: object) -> None:
         seen[threading.get_ident()] += 1
@@ -113,7 +113,7 @@ def flushes(world: World, during: Callable[[], object]) -> list[str]:
     """PostgreSQL's `synchronous_commit` at the end of each transaction of this thread. It begins as on, though these tests' server has it off."""
     seen: list[str] = []
     ours = threading.get_ident()
-    engine: Engine = world.transactions._engine
+    engine: Engine = world.transactions.engine
 
     def on(connection: Connection) -> None:
         connection.exec_driver_sql("set local synchronous_commit to on")
@@ -161,7 +161,7 @@ class Watched:
 def test_no_transaction_is_open_while_the_outside_is_asked(world: World, events: Events) -> None:
     seen: list[int] = []
     has: Counter[int] = Counter()
-    engine = world.transactions._engine
+    engine = world.transactions.engine
     event.listen(engine, "checkout", lambda *_: has.update([threading.get_ident()]))
     event.listen(engine, "checkin", lambda *_: has.subtract([threading.get_ident()]))
     parts = world.wiring
@@ -293,7 +293,7 @@ def test_a_letter_that_is_out_stays_out_where_what_follows_fails(
 
 def test_a_commit_that_fails_is_taken_as_undone(world: World, events: Events, messages: Messages) -> None:
     """The first commit finds its connection gone; everything before it is done again, on another."""
-    engine = world.transactions._engine
+    engine = world.transactions.engine
     lost: list[object] = []
     ours = threading.get_ident()
 

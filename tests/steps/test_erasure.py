@@ -545,7 +545,7 @@ def while_read(world: World, what: str, do: Callable[[], object]) -> Iterator[No
         if re.search(what, statement, re.DOTALL) and to_do:
             to_do.pop()()
 
-    engine = world.transactions._engine
+    engine = world.transactions.engine
     event.listen(engine, "before_cursor_execute", look)
     yield
     event.remove(engine, "before_cursor_execute", look)

@@ -113,7 +113,7 @@ def test_a_letter_that_another_has_sent_stays_sent(world: World, events: Events)
     """A stale worker's no of the mail server, come late, changes nothing."""
     order_id = world.place(world.customer(), purchase())
     delivered(order_id, Step.VALIDATE_CART)
-    mailing._end(world.order(order_id), LetterKind.CONFIRMATION, LetterStatus.UNDELIVERABLE)
+    mailing.end_letter(world.order(order_id), LetterKind.CONFIRMATION, LetterStatus.UNDELIVERABLE)
     assert {row.status for row in world.rows(SentLetter, order_id=order_id)} == {LetterStatus.SENT}
     assert world.timeline(order_id).count("letter.sent") == 2
     assert "letter.undeliverable" not in world.timeline(order_id)
@@ -166,7 +166,7 @@ def test_a_step_that_gets_no_connection_is_tried_again_by_message(
     world: World, events: Events, messages: Messages
 ) -> None:
     """All connections of this process are in use, and stay so for longer than anybody waits."""
-    one = create_engine(world.transactions._engine.url, pool_size=1, max_overflow=0, pool_timeout=1.0)
+    one = create_engine(world.transactions.engine.url, pool_size=1, max_overflow=0, pool_timeout=1.0)
     wiring.plug_in(replace(world.wiring, begin=Transactions(one)))
     order_id = world.place(world.customer(), purchase())
     with ExitStack() as held, just_before(Step.COMPUTE_PRORATION, lambda: held.enter_context(one.connect())):
@@ -232,7 +232,7 @@ def test_a_letter_is_marked_though_the_connection_breaks_after_the_mail_servers_
                 )
                 another.execute(text(f"{backends} AND pid <> pg_backend_pid()"))
 
-    engine = create_engine(world.transactions._engine.url)
+    engine = create_engine(world.transactions.engine.url)
     event.listen(engine, "checkout", cuts_every_connection)
     wiring.plug_in(replace(world.wiring, begin=Transactions(engine)))
     assert delivered(order_id, Step.VALIDATE_CART) == "done"

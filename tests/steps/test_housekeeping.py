@@ -24,9 +24,9 @@ def executed(world: World) -> Iterator[list[str]]:
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         statements.append(statement)
 
-    event.listen(world.transactions._engine, "before_cursor_execute", note)
+    event.listen(world.transactions.engine, "before_cursor_execute", note)
     yield statements
-    event.remove(world.transactions._engine, "before_cursor_execute", note)
+    event.remove(world.transactions.engine, "before_cursor_execute", note)
 
 
 def test_handled_notifications_go_after_thirty_days_and_others_stay(world: World) -> None:

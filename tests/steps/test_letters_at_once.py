@@ -118,7 +118,7 @@ def test_the_letter_about_vat_waits_for_a_place_and_uses_up_no_try(world: World)
 
 def test_with_a_free_place_a_letter_costs_no_statement_and_no_commit_more(world: World, events: object) -> None:
     told: list[str] = []
-    engine, here = world.transactions._engine, threading.get_ident()
+    engine, here = world.transactions.engine, threading.get_ident()
 
     def tell(statement: str) -> None:
         if threading.get_ident() == here:  # leases are renewed by another thread

@@ -104,7 +104,7 @@ def at_its_last_letter(world: World) -> Order:
     world.run(order_id, until=Step.PROMPT_SEAT_ASSIGNMENT)
     ours = claim(world, order_id, Step.PROMPT_SEAT_ASSIGNMENT)
     with world.begin() as session:
-        assert mailing._begin(session, ours, LetterKind.SEAT_PROMPT)
+        assert mailing.begin_letter(session, ours, LetterKind.SEAT_PROMPT)
     return ours
 
 
@@ -120,7 +120,7 @@ def test_who_is_overtaken_does_not_mark_a_letter_with_the_end_of_the_order(world
 
 def test_a_letter_that_was_found_undeliverable_meanwhile_stays_so_at_the_end_of_the_order(world: World) -> None:
     ours = at_its_last_letter(world)
-    mailing._end(ours, LetterKind.SEAT_PROMPT, LetterStatus.UNDELIVERABLE, code="550")
+    mailing.end_letter(ours, LetterKind.SEAT_PROMPT, LetterStatus.UNDELIVERABLE, code="550")
     with world.begin() as session:
         progress.stop(session, ours, Ending(OrderStatus.COMPLETED), letter=LetterKind.SEAT_PROMPT)
     [letter] = world.rows(SentLetter, order_id=ours.id, kind=LetterKind.SEAT_PROMPT)

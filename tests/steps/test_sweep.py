@@ -162,7 +162,7 @@ def test_an_order_that_a_worker_has_taken_since_it_was_found_is_left_alone(
 ) -> None:
     order_id = world.place(world.customer(), purchase())
     stand_still(world, order_id)
-    find = sweep._standing_still
+    find = sweep.standing_still
 
     def find_and_be_overtaken(due: sweep.Due) -> list[tuple[UUID, OrderStatus]]:
         found = find(due)
@@ -170,7 +170,7 @@ def test_an_order_that_a_worker_has_taken_since_it_was_found_is_left_alone(
             lease.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(minutes=5))
         return found
 
-    monkeypatch.setattr(sweep, "_standing_still", find_and_be_overtaken)
+    monkeypatch.setattr(sweep, "standing_still", find_and_be_overtaken)
     assert sweep.sweep() == 0
     assert (world.outbox(), world.order(order_id).restarts) == ([], 0)
     assert world.order(order_id).lease_token is not None
@@ -255,14 +255,14 @@ def test_an_order_that_cannot_be_looked_after_does_not_stop_the_sweep(
     broken, lost = world.place(world.customer(), purchase()), world.place(world.customer(), purchase())
     for order_id in (broken, lost):
         stand_still(world, order_id)
-    look_after = sweep._look_after
+    look_after = sweep.look_after
 
     def look(session: Session, order: Order) -> bool:
         if order.id == broken:
             raise ValueError("what nobody thought of")
         return look_after(session, order)
 
-    monkeypatch.setattr(sweep, "_look_after", look)
+    monkeypatch.setattr(sweep, "look_after", look)
     assert sweep.sweep() == 1
     assert world.outbox() == [(lost, Step.VALIDATE_CART)]
     assert [row.name for row in world.rows(Heartbeat)] == ["sweep"]
@@ -280,7 +280,7 @@ def test_without_a_free_connection_a_sweep_ends_at_the_first_order_that_wants_on
         waited.append(order.id)
         raise NoConnectionFree
 
-    monkeypatch.setattr(sweep, "_look_after", wait)
+    monkeypatch.setattr(sweep, "look_after", wait)
     with pytest.raises(NoConnectionFree):
         sweep.sweep()
     assert len(waited) == 1

@@ -232,7 +232,7 @@ def test_events_that_fail_again_and_again_hold_up_no_fresh_one(world: World) -> 
     order = world.buy(world.customer(card=ASKS_BANK), purchase())
     world.authenticate(order.id)
     world.receive(world.charge_ref(order.id), "payment_intent.succeeded")
-    fresh = webhooks._take_next()
+    fresh = webhooks.take_next()
     assert (fresh and fresh.charge_ref) == world.charge_ref(order.id)
 
 
@@ -267,7 +267,7 @@ def test_while_one_run_waits_for_the_provider_the_next_in_its_process_does_not(w
 
 def test_two_processes_take_different_events_and_a_dead_ones_comes_back(world: World) -> None:
     charges = strangers(world, 2)
-    taken = [webhooks._take_next() for _ in range(3)]
+    taken = [webhooks.take_next() for _ in range(3)]
     assert [event.charge_ref if event else None for event in taken] == [*charges, None]
     world.pass_time(seconds=webhooks.TAKEN_FOR.total_seconds())
     assert webhooks.handle_webhooks() == 2

@@ -22,7 +22,7 @@ def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]
     with ExitStack() as exits:
 
         def back_up() -> Restore:
-            here: Engine = world.transactions._engine
+            here: Engine = world.transactions.engine
             here.dispose()
             name = f"{here.url.database}_backup"
             with _left_alone(postgres_server, str(here.url.database)):

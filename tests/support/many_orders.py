@@ -30,7 +30,7 @@ class Plans:
     """With it, notes PostgreSQL's plan for each query of `tables` that is asked in the block, if it can use an index."""
 
     def __init__(self, world: World, *tables: str) -> None:
-        self._engine = world.transactions._engine
+        self._engine = world.transactions.engine
         self._tables = tables
         self.noted: list[str] = []
 

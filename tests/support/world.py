@@ -83,7 +83,7 @@ class World:
     @contextmanager
     def impatient(self, *, behind_a_lock: float = 0.1) -> Iterator[None]:
         """Steps in the block wait only so many seconds for a lock; this world's own `begin` waits for ever."""
-        engine = create_engine(self.transactions._engine.url)
+        engine = create_engine(self.transactions.engine.url)
         set_up_sessions(engine, behind_a_lock=behind_a_lock)
         wiring.plug_in(replace(self.wiring, begin=Transactions(engine)))
         try:

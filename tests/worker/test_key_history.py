@@ -122,7 +122,7 @@ def test_a_key_for_all_accounts_is_bound_and_recorded_without_reading_them(
         if columns and (cursor.rowcount > 1 or {"accounts", "api_key_changes_accounts"} & {*columns}):
             read.append(statement)
 
-    engine = world.transactions._engine
+    engine = world.transactions.engine
     event.listen(engine, "after_cursor_execute", note)
     run("issue", "shop", "--by=root")
     assert len(as_json("list")) == 1

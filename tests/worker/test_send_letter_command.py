@@ -201,7 +201,7 @@ def test_what_came_of_it_is_recorded_though_the_connection_broke(world: World) -
         with world.begin() as another:
             ours = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             another.execute(text(f"SELECT pg_terminate_backend(pid, 60000) {ours}"))
-        world.transactions._engine.dispose()  # whose connections are cut, too
+        world.transactions.engine.dispose()  # whose connections are cut, too
 
     with world.impatient(behind_a_lock=60):
         mine = wiring.wired()
