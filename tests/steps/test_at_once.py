@@ -17,11 +17,11 @@ from models import lease, ledger, timeline
 from models.account_lock import lock_account
 from models.catalogue import Price
 from models.lease import LeaseLost
-from models.orders import Order, OrderEvent
+from models.orders import Order, OrderEvent, OrderLine
 from models.rules.cart import SubscriptionStatus
 from models.rules.refusals import RefusalCode
 from models.states import LetterKind, LetterStatus, OrderStatus, Step
-from models.subscriptions import Subscription
+from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks import placement, wiring
 from tasks.mail import mailing
 from tasks.operating import support_refund
@@ -379,6 +379,22 @@ def test_a_change_of_what_a_refund_ended_at_the_last_moment_is_turned_back(world
     assert (order.status, order.reason) == (OrderStatus.REFUNDED, "not-subscribed")
     assert world.given_back(ada) == [world.charged(ada)[-1]]
     assert world.subscription(ada, "desk").status is SubscriptionStatus.ENDED
+
+
+def test_a_change_of_another_period_than_the_running_one_is_turned_back(world: World) -> None:
+    """No other order gets that far while this one is open; should something else replace the period, none is credited that it was not priced by."""
+    ada = world.customer()
+    world.buy(ada, purchase())
+    world.buy(ada, change(seats=20))
+    order_id = world.place(ada, change(seats=30))
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    [before] = [period for period in world.rows(SubscriptionPeriod) if period.closed_at is not None]
+    with world.begin() as session:
+        session.execute(update(OrderLine).where(OrderLine.order_id == order_id).values(from_period_id=before.id))
+    order = world.run(order_id)
+    assert (order.status, order.reason) == (OrderStatus.REFUNDED, "subscription-changed")
+    assert world.given_back(ada) == [world.charged(ada)[-1]]
+    assert world.subscription(ada, "desk").seats == 20
 
 
 def test_a_purchase_of_what_has_become_active_at_the_last_moment_is_turned_back(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from models.orders import Order, OrderEvent
+from models.payments import ChargeAttempt
 from models.states import OrderStatus
 from tasks import sweep
 from tasks.charges import webhooks
@@ -21,13 +22,20 @@ from tests.support.payment import ASKS_BANK, CREATE, DECLINES
 from tests.support.world import World, purchase
 
 
+def is_settled(world: World, order_id: UUID) -> bool:
+    [attempt] = world.rows(ChargeAttempt, order_id=order_id)
+    return attempt.settled_at is not None
+
+
 def test_an_authenticated_payment_goes_on_when_the_webhook_comes(world: World) -> None:
     ada = world.customer(card=ASKS_BANK)
     order = world.buy(ada, purchase())
     assert order.status is OrderStatus.AWAITING_AUTHENTICATION
+    assert not is_settled(world, order.id)
     world.authenticate(order.id)
     world.notify(world.charge_ref(order.id))
     assert world.run(order.id).status is OrderStatus.COMPLETED
+    assert is_settled(world, order.id)
     assert (world.attempts(order.id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
 
 

@@ -122,6 +122,12 @@ def test_a_second_change_credits_what_the_first_one_charged(world: World, ada: C
     assert order.net_minor == 300_00
 
 
+def test_what_has_ended_can_be_bought_anew_from_the_very_second_of_its_end(world: World, ada: Customer) -> None:
+    world.time = end = world.subscription(ada, "desk").period_end
+    assert world.buy(ada, purchase("desk", "team", 10)).status is OrderStatus.COMPLETED
+    assert (world.subscription(ada, "desk").period_start, world.charged(ada)) == (end, [119_00, 119_00])
+
+
 def test_from_yearly_to_monthly_what_is_left_becomes_balance(world: World) -> None:
     ada = world.customer()
     world.buy(ada, purchase(interval=YEAR))

@@ -1,7 +1,8 @@
 """One charge of the quoted amount, whatever the card, the bank or the line does."""
 
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,7 @@ from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.charges import charge_calls, charge_news
 from tasks.errors import Refused
-from tasks.ports import ChargeStatus
+from tasks.ports import ChargeStatus, PaymentProvider
 from tests.support.payment import CREATE, DECLINES
 from tests.support.places import at
 from tests.support.world import Customer, World, purchase
@@ -275,6 +276,37 @@ def test_what_the_provider_began_in_a_500_and_finishes_later_is_waited_for_and_n
     assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
+
+
+@dataclass
+class Watched:
+    """Keeps since when charges were searched for."""
+
+    payments: PaymentProvider
+    since: list[datetime] = field(default_factory=list)
+
+    def find_charges(self, *, since: datetime, **asked: Any) -> Any:
+        self.since.append(since)
+        return self.payments.find_charges(since=since, **asked)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.payments, name)
+
+
+def test_a_charge_is_searched_for_since_its_order_was_placed_however_often_it_was_asked_for(world: World) -> None:
+    ada = world.customer()
+    world.stripe.fail("answer_lost", CREATE)
+    world.stripe.fail("unavailable", "payment_intents.list")
+    order = world.run(world.place(ada, purchase()))
+    world.pass_time(minutes=5)
+    world.go_on(order.id)
+    world.stripe.calm()
+    world.stripe.expire_keys()
+    world.pass_time(hours=24)
+    watched: Any = Watched(world.wiring.payments)
+    wiring.plug_in(replace(world.wiring, payments=watched))
+    assert world.go_on(order.id).status is OrderStatus.COMPLETED
+    assert (watched.since, world.charged(ada)) == ([order.created_at], [119_00])
 
 
 @pytest.mark.parametrize(("taken", "attempts"), [(True, ["succeeded"]), (False, ["void", "succeeded"])])

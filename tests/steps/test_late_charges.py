@@ -1,6 +1,7 @@
 """Money that arrives on an attempt that was given up is noticed without a webhook, and goes back."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,10 @@ from structlog.testing import capture_logs
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import OrderStatus
+from tasks import wiring
 from tasks.charges.late_charges import late_charges
 from tasks.operating import support_refund
+from tasks.ports import Charge, ChargeStatus, PaymentProvider
 from tasks.refunds import refunding
 from tests.support import books
 from tests.support.backup import BackUp
@@ -94,6 +97,30 @@ def test_a_late_charge_goes_back_later_while_the_provider_is_away(world: World, 
     world.stripe.fail("unavailable", operation)
     assert (late_charges(), world.given_back(ada)) == (1, [])
     world.stripe.calm()
+    world.pass_time(minutes=15)
+    assert (late_charges(), world.given_back(ada)) == (1, [119_00])
+
+
+@dataclass
+class Processing:
+    """Its charges are found while their banks take their time."""
+
+    payments: PaymentProvider
+
+    def find_charges(self, **asked: Any) -> list[Charge]:
+        return [replace(charge, status=ChargeStatus.PROCESSING) for charge in self.payments.find_charges(**asked)]
+
+
+def test_a_late_charge_whose_bank_takes_its_time_is_looked_up_until_the_bank_has_answered(world: World) -> None:
+    ada = world.customer()
+    given_up(world, ada)
+    money_arrives(world, ada)
+    processing: Any = Processing(world.wiring.payments)
+    wiring.plug_in(replace(world.wiring, payments=processing))
+    for _ in range(2):
+        world.pass_time(minutes=15)
+        assert (late_charges(), world.given_back(ada)) == (1, [])
+    wiring.plug_in(world.wiring)
     world.pass_time(minutes=15)
     assert (late_charges(), world.given_back(ada)) == (1, [119_00])
 

@@ -79,8 +79,10 @@ def test_a_refund_whose_key_has_expired_is_looked_up_first(world: World) -> None
     world.run(order_id)
     world.stripe.calm()
     world.stripe.expire_keys()
+    asked_anew = world.stripe.fail("unavailable", REFUND)
     world.pass_time(hours=24)
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
+    assert world.stripe.seen(asked_anew) == 0
     assert world.given_back(ada) == [119_00]
 
 

@@ -418,6 +418,7 @@ def test_no_number_is_asked_for_where_one_was_given_and_set_aside_in_an_outage(w
     order = world.run(order_id)
     assert (order.status, order.vat_set_aside) == (OrderStatus.AWAITING_PAYMENT_DETAILS, True)
     assert (order.reason_facts or {}).get("vat_number_would_do") is None
+    assert answers(world, ada) == ["unavailable"]  # nor is the registry, again
 
 
 def test_an_invoiced_order_that_is_cancelled_before_activation_owes_nothing(world: World) -> None:
@@ -474,6 +475,18 @@ def test_another_number_that_the_registry_confirms_is_the_one_on_the_invoice(wor
     order = world.run(world.place_quote(ada, quote.id))
     [invoice] = world.rows(Invoice)
     assert (order.status, order.vat_number, invoice.buyer["vat_number"]) == ("completed", ANOTHER, ANOTHER)
+
+
+def test_another_number_is_not_one_that_was_taken_on_trust(world: World) -> None:
+    world.policy(vat_outage=VatOutage.PROVISIONAL)
+    world.vies.fail("MS_UNAVAILABLE")
+    ada = world.customer(card=DECLINES, country="AT", vat_number=AUSTRIAN)
+    order = world.buy(ada, purchase())
+    assert (order.status, order.vat_provisional) == (OrderStatus.PAYMENT_DECLINED, True)
+    world.change_account(ada, vat_number=ANOTHER)
+    world.pay_again(order.id)
+    order = world.run(order.id, until=Step.COLLECT_PAYMENT)
+    assert (order.vat_number, order.vat_check_id, order.vat_provisional) == (ANOTHER, None, False)
 
 
 def test_an_order_confirmed_anew_asks_anew_about_the_number_that_was_taken_on_trust(world: World) -> None:
