@@ -1,4 +1,4 @@
-"""How a chain of steps ends: the step decides it, and `progress.stop` writes it."""
+"""How a chain of steps ends: the step decides it, and `recording.stop` writes it."""
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field

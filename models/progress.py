@@ -1,77 +1,26 @@
-"""An order's guarded transitions while its steps run. Each is a compare-and-set update: the second of two callers changes nothing,
-and the result says so. `waiting_orders` continues orders that wait; `attention` parks those that a person must look at.
+"""What changes of an order while its steps run, other than by their ends, which are in `recording`: a later try, how it is paid, whom it
+is sold to. `waiting_orders` continues orders that wait; `attention` parks those that a person must look at.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from models import recording, reservation, step_ends, timeline
-from models.ending import Ending
+from models import step_ends, timeline
 from models.lease import GRACE, db_now
-from models.messages import OutboxMessage
 from models.orders import Order
 from models.prepared import Prepared
-from models.states import LetterKind, OrderStatus, PaymentKind, Step, steps_from
+from models.states import OrderStatus, PaymentKind, Step
 
 _PAID = Prepared[()](
     update(Order)
     .where(Order.id == bindparam("order"))
     .values(payment_kind=bindparam("kind"), payment_due_at=bindparam("due_at"))
 )
-
-
-def advance(
-    session: Session,
-    order: Order,
-    outcome: str,
-    *,
-    to: Step | None = None,
-    facts: Mapping[str, Any] | None = None,
-) -> None:
-    """Record that the current step is done, and which one is next: `to`, or else the one that follows. Raises LeaseLost."""
-    recording.advance(session, order, outcome, next_step=to or _following(order), facts=facts or {})
-
-
-def hand_on(session: Session, order: Order, *, facts: Mapping[str, Any] | None = None) -> None:
-    """Record that the current step is done, and keep our lease, because the same worker runs the one that follows.
-
-    It is written with a later statement, or at the transaction's end, which then raises LeaseLost (`models.step_ends`).
-    """
-    step_ends.later(session, order, "done", next_step=_following(order), facts=facts or {})
-
-
-def _following(order: Order) -> Step:
-    if order.next_step is None:
-        raise AssertionError(f"order {order.id} stands at no step")
-    return steps_from(order.next_step)[1]
-
-
-def turn_back(session: Session, order: Order, reason: str) -> None:
-    """The order cannot go forward any more: continue with `refund_payment`, which refunds what was charged. Raises LeaseLost."""
-    advance(session, order, "turned_back", to=Step.REFUND_PAYMENT, facts={"reason": reason})
-    session.execute(update(Order).where(Order.id == order.id).values(reason=reason))
-    session.execute(insert(OutboxMessage).values(order_id=order.id, step=Step.REFUND_PAYMENT))
-
-
-def stop(
-    session: Session,
-    order: Order,
-    ending: Ending,
-    *,
-    letter: LetterKind | None = None,
-) -> None:
-    """End the chain here, as `ending` says, and release the balance reserved for the order if it will not be spent. Raises LeaseLost.
-
-    letter: kind of a letter of this order that has just been sent; see `recording.stop`.
-    """
-    recording.stop(session, order, ending, letter=letter)
-    reservation.release(session, order, ending.status, order.next_step)
 
 
 def postpone(

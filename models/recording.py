@@ -1,8 +1,8 @@
-"""Records the end of a step in one statement: moves the order on and adds to the order's timeline.
+"""How a step ends, as `tasks.step` says: the order goes on (`advance`; `hand_on` where the same worker does the next step), turns back, or
+stops. One statement moves the order and adds to its timeline.
 
 One round trip instead of two to four, and SQL that is built once (measured in docs/performance-history.md). The step is `next_step`
-of the order in hand. Nothing is written unless it is still that step's turn and our lease is on the order. Where the same worker goes on
-with the next step, `models.step_ends` writes the result instead.
+of the order in hand. Nothing is written unless it is still that step's turn and our lease is on the order.
 
 The transaction is committed asynchronously (synchronous_commit off) unless it contains something that must not be lost. Should
 PostgreSQL crash within the next half second, the order is back where it was and the step is done again, as every step may be.
@@ -14,16 +14,17 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Interval, TextClause, Uuid, bindparam, text
+from sqlalchemy import Boolean, Interval, TextClause, Uuid, bindparam, insert, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from models import step_ends
+from models import reservation, step_ends
 from models.ending import Ending
 from models.lease import GRACE, LeaseLost
+from models.messages import OutboxMessage
 from models.orders import Order
 from models.prepared import Prepared
-from models.states import FINAL, LetterKind, Step
+from models.states import FINAL, LetterKind, Step, steps_from
 
 _NOTED = "noted AS (INSERT INTO order_events (order_id, kind, facts) {before}SELECT id, :kind, :facts FROM moved)"
 _IS_OURS = "id = :order_id AND lease_token IS NOT DISTINCT FROM :token AND next_step = :step"
@@ -92,13 +93,41 @@ _STOP_WITH_LETTER = Prepared[UUID, str | None](
 )
 
 
-def advance(session: Session, order: Order, outcome: str, *, next_step: Step, facts: Mapping[str, Any]) -> None:
-    """Record that the current step is done and that `next_step` is next, for any worker to take. Raises LeaseLost."""
+def advance(
+    session: Session,
+    order: Order,
+    outcome: str,
+    *,
+    to: Step | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Record that the current step is done, and which one any worker may take next: `to`, or else the one that follows. Raises LeaseLost."""
     step_ends.write(session)
-    noted = _noted(session, order, f"{order.next_step}.{outcome}", facts)
-    params = {**noted, "next_step": next_step.value, "wake_in": GRACE}
+    noted = _noted(session, order, f"{order.next_step}.{outcome}", facts or {})
+    params = {**noted, "next_step": (to or _following(order)).value, "wake_in": GRACE}
     if _ADVANCE.one_or_none(session, params) is None:
         raise LeaseLost(order.id)
+
+
+def hand_on(session: Session, order: Order, *, facts: Mapping[str, Any] | None = None) -> None:
+    """Record that the current step is done, and keep our lease, because the same worker runs the one that follows.
+
+    It is written with a later statement, or at the transaction's end, which then raises LeaseLost (`models.step_ends`).
+    """
+    step_ends.later(session, order, "done", next_step=_following(order), facts=facts or {})
+
+
+def _following(order: Order) -> Step:
+    if order.next_step is None:
+        raise AssertionError(f"order {order.id} stands at no step")
+    return steps_from(order.next_step)[1]
+
+
+def turn_back(session: Session, order: Order, reason: str) -> None:
+    """The order cannot go forward any more: continue with `refund_payment`, which refunds what was charged. Raises LeaseLost."""
+    advance(session, order, "turned_back", to=Step.REFUND_PAYMENT, facts={"reason": reason})
+    session.execute(update(Order).where(Order.id == order.id).values(reason=reason))
+    session.execute(insert(OutboxMessage).values(order_id=order.id, step=Step.REFUND_PAYMENT))
 
 
 def stop(
@@ -108,9 +137,9 @@ def stop(
     *,
     letter: LetterKind | None = None,
 ) -> None:
-    """Record that the order ends or waits. Raises LeaseLost.
+    """End the chain here, as `ending` says, and release the balance reserved for the order if it will not be spent. Raises LeaseLost.
 
-    letter: a letter of this order that has just been sent; it is marked as sent in the same statement. After LeaseLost it is still unmarked.
+    letter: kind of a letter of this order that has just been sent; it is marked as sent in the same statement. After LeaseLost it is still unmarked.
     """
     step_ends.write(session)
     params = {
@@ -127,6 +156,7 @@ def stop(
         stopped = _STOP_WITH_LETTER.one_or_none(session, params | {"letter": letter.value, "need_not_wait": False})
     if stopped is None:
         raise LeaseLost(order.id)
+    reservation.release(session, order, ending.status, order.next_step)
 
 
 def _noted(session: Session, order: Order, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:

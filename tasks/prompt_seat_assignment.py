@@ -5,7 +5,7 @@ Unassigned seats stay on the subscription, are billed with it (on a trial nothin
 
 from uuid import UUID
 
-from models import progress
+from models import recording
 from models.ending import Ending
 from models.states import OrderStatus, Step
 from tasks.failure_points import reach
@@ -28,5 +28,5 @@ def prompt_seat_assignment(order_id: UUID) -> Outcome:
     reach("prompt_seat_assignment.called")
     if not completed:
         with begin_alone() as session:
-            progress.stop(session, order, Ending(OrderStatus.COMPLETED))
+            recording.stop(session, order, Ending(OrderStatus.COMPLETED))
     return Outcome.DONE

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models import attention, progress
+from models import attention, recording
 from models.ending import Ending
 from models.orders import Order
 from models.states import LetterKind, OrderStatus, Step
@@ -28,14 +28,14 @@ def send_refund_notice(order_id: UUID) -> Outcome:
         order = take(session, order_id, THIS)
         ends_as = _ends_as(session, order)
         if ends_as is None:
-            progress.advance(session, order, "refund_failed", to=Step.REFUND_PAYMENT)
+            recording.advance(session, order, "refund_failed", to=Step.REFUND_PAYMENT)
             attention.park(session, order.id, error="the refund failed after the provider had accepted it")
             return Outcome.STOPPED
     reach("send_refund_notice.claimed")
     mailing.deliver(order, [LetterKind.REFUND_NOTICE])
     reach("send_refund_notice.called")
     with begin() as session:
-        progress.stop(session, order, Ending(ends_as, reason=order.reason))
+        recording.stop(session, order, Ending(ends_as, reason=order.reason))
     return Outcome.DONE
 
 

@@ -12,7 +12,7 @@ from celery import Task, shared_task
 from sqlalchemy.orm import Session
 from structlog.contextvars import bound_contextvars
 
-from models import lease, progress
+from models import lease, progress, recording
 from models.ending import Ending
 from models.orders import Order
 from models.states import Step
@@ -58,10 +58,10 @@ def done(session: Session, order: Order, *, facts: Mapping[str, Any] | None = No
     """Record that the step is done and that the next one follows. Raises LeaseLost."""
     context = current.get()
     if context.next_stays_here:
-        progress.hand_on(session, order, facts=facts)
+        recording.hand_on(session, order, facts=facts)
         context.handed_on = order
     else:
-        progress.advance(session, order, Outcome.DONE, facts=facts)
+        recording.advance(session, order, Outcome.DONE, facts=facts)
     return Outcome.DONE
 
 
@@ -72,12 +72,12 @@ def wait(session: Session, order: Order, this: Step, delay: timedelta, *, why: s
 
 
 def stop(session: Session, order: Order, ending: Ending) -> Outcome:
-    """End the chain with this delivery; see `progress.stop`. Raises LeaseLost."""
-    progress.stop(session, order, ending)
+    """End the chain with this delivery; see `recording.stop`. Raises LeaseLost."""
+    recording.stop(session, order, ending)
     return Outcome.STOPPED
 
 
 def turn_back(session: Session, order: Order, reason: str) -> Outcome:
     """The order cannot go on, but may have been charged: refund it, tell the customer, end it. Raises LeaseLost."""
-    progress.turn_back(session, order, reason)
+    recording.turn_back(session, order, reason)
     return Outcome.TURNED_BACK

@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Boolean, String, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
-from models import progress, step_ends
+from models import recording, step_ends
 from models.ending import Ending
 from models.lease import LeaseLost
 from models.orders import Order
@@ -104,7 +104,7 @@ def complete_with(order: Order, kind: LetterKind) -> bool:
     """
     try:
         with begin_alone() as session:
-            progress.stop(session, order, Ending(OrderStatus.COMPLETED), letter=kind)
+            recording.stop(session, order, Ending(OrderStatus.COMPLETED), letter=kind)
     except NO_DATABASE:
         return False
     except LeaseLost:

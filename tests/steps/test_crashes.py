@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from models import attention, lease, progress
+from models import attention, lease, recording
 from models.lease import LeaseLost
 from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod, Trial
@@ -176,7 +176,7 @@ def test_a_letter_of_an_order_that_another_has_taken_is_marked_all_the_same(worl
 def test_a_letter_is_marked_by_itself_where_its_orders_end_cannot_be_written(
     world: World, at_the_prompt: UUID, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
-    stop, tries = progress.stop, []
+    stop, tries = recording.stop, []
 
     def fails_once(*given: Any, **named: Any) -> None:
         tries.append(named.get("letter"))
@@ -184,7 +184,7 @@ def test_a_letter_is_marked_by_itself_where_its_orders_end_cannot_be_written(
             raise trouble
         stop(*given, **named)
 
-    monkeypatch.setattr(progress, "stop", fails_once)
+    monkeypatch.setattr(recording, "stop", fails_once)
     assert world.deliver(at_the_prompt, Step.PROMPT_SEAT_ASSIGNMENT) == "done"
     assert tries == [LetterKind.SEAT_PROMPT, None]
     assert world.timeline(at_the_prompt)[-2:] == ["letter.sent", "order.completed"]

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from structlog.testing import capture_logs
 
-from models import lease, order_cache, progress, step_ends
+from models import lease, order_cache, recording, step_ends
 from models.orders import Order, OrderLine
 from models.states import Step
 from tasks.running import leases
@@ -33,7 +33,7 @@ def test_an_order_that_is_handed_on_is_in_hand_what_it_is_in_the_table(world: Wo
     with world.begin() as session:
         order = lease.claim(session, order_id, Step.VALIDATE_CART, lease=LEASE)
         assert order is not None
-        progress.hand_on(session, order)
+        recording.hand_on(session, order)
         step_ends.write(session)
     stored = world.order(order_id)
     for each in (order, stored):

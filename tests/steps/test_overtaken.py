@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from models import lease, progress, step_ends
+from models import lease, progress, recording, step_ends
 from models.ending import Ending
 from models.lease import LeaseLost
 from models.messages import SentLetter
@@ -112,7 +112,7 @@ def test_who_is_overtaken_does_not_mark_a_letter_with_the_end_of_the_order(world
     ours = at_its_last_letter(world)
     claim(world, ours.id, Step.PROMPT_SEAT_ASSIGNMENT)
     with world.begin() as session, pytest.raises(LeaseLost):
-        progress.stop(session, ours, Ending(OrderStatus.COMPLETED), letter=LetterKind.SEAT_PROMPT)
+        recording.stop(session, ours, Ending(OrderStatus.COMPLETED), letter=LetterKind.SEAT_PROMPT)
     [letter] = world.rows(SentLetter, order_id=ours.id, kind=LetterKind.SEAT_PROMPT)
     assert (letter.status, letter.sent_at) == (LetterStatus.SENDING, None)
     assert world.order(ours.id).status is OrderStatus.OPEN
@@ -122,7 +122,7 @@ def test_a_letter_that_was_found_undeliverable_meanwhile_stays_so_at_the_end_of_
     ours = at_its_last_letter(world)
     mailing.end_letter(ours, LetterKind.SEAT_PROMPT, LetterStatus.UNDELIVERABLE, code="550")
     with world.begin() as session:
-        progress.stop(session, ours, Ending(OrderStatus.COMPLETED), letter=LetterKind.SEAT_PROMPT)
+        recording.stop(session, ours, Ending(OrderStatus.COMPLETED), letter=LetterKind.SEAT_PROMPT)
     [letter] = world.rows(SentLetter, order_id=ours.id, kind=LetterKind.SEAT_PROMPT)
     assert letter.status is LetterStatus.UNDELIVERABLE
     assert world.timeline(ours.id)[-2:] == ["letter.undeliverable", "order.completed"]
@@ -144,7 +144,7 @@ def test_a_step_that_shares_its_transaction_with_the_one_before_it_can_be_put_of
     ours = claim(world, order_id, Step.VALIDATE_CART)
     with world.begin() as session:
         session.info[CARRIED] = True
-        progress.hand_on(session, ours)
+        recording.hand_on(session, ours)
         this, token = Step.COMPUTE_PRORATION, ours.lease_token
         assert progress.postpone(session, order_id, this, token, delay=timedelta(minutes=1), error="away")
     order = world.order(order_id)
