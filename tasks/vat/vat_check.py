@@ -28,7 +28,7 @@ def reuse_or_number_to_ask(session: Session, order: Order) -> str | None:
 
     Something depends on the number if it decides the tax (reverse charge), or if the order would be invoiced because of it.
     """
-    if order.vat_number is None or order.vat_set_aside or order.vat_check_id is not None:
+    if order.vat_number is None or order.vat_check_id is not None:
         return None
     if not _decides_tax(session, order) and not _would_be_invoiced(session, order):
         return None
