@@ -28,7 +28,7 @@ A customer who cannot pass 3-D Secure and wants to pay with another card cannot 
 Before there is a cart: `GET /v1/catalogue` has products, tiers and prices, `GET /v1/accounts` the accounts that your key may act for.
 
 Show your customers what is in their account's language (of an order: the one that it had when the order was placed): `text` of amounts; an order's `status_text`, `reason.text` and `next.text`; explanations and invoices; `detail` of a refused cart,
-VAT number or payment method, also that of each reason (but what `errors` says of a payment method with the `decline_code` `resource_missing` is for you). Everything else is in English and for you: every other `detail`, and the texts of a timeline. `Accept-Language` is ignored: to change the language, PATCH the account.
+VAT number or payment method (of too many declined ones, too), also that of each reason (but what `errors` says of a payment method with the `decline_code` `resource_missing` is for you). Everything else is in English and for you: every other `detail`, and the texts of a timeline. `Accept-Language` is ignored: to change the language, PATCH the account.
 
 Nothing renews by itself: when a subscription's period ends, nothing is charged until the next order, and the subscription stays `active`.
 

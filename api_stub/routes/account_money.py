@@ -47,7 +47,7 @@ def show_payment_method(account_id: UUID, caller: AccountsReader) -> PaymentMeth
 @router.put(
     "/payment-method",
     summary="Give the account another payment method",
-    responses=refuses("payment-method-refused"),
+    responses=refuses("payment-method-refused", "too-many-declines"),
 )
 def attach_payment_method(account_id: UUID, wanted: TokenWanted, caller: AccountsWriter) -> PaymentMethodView:
     """It is charged from now on. An order that waits for payment details goes on only through its own `payment-method`."""

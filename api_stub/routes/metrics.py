@@ -74,9 +74,7 @@ def _told_by(session: Session) -> Iterable[Metric]:
     yield from _orders(session)
     yield from _outbox(session)
     yield from _webhooks(session)
-    yield _gauge(
-        "prorata_last_charge_seconds", "Seconds since the latest charge that succeeded began", _charged(session)
-    )
+    yield from _charges(session)
     yield _gauge("prorata_rejected_messages", "Broken messages kept", _count(session, RejectedMessage))
     yield _gauge("prorata_letters_undeliverable", "Emails refused for good", _undeliverable(session))
     yield from _vat_follow_ups(session)
@@ -141,17 +139,20 @@ def _seconds_of(age: timedelta | None) -> float:
     return age.total_seconds() if age is not None else 0.0
 
 
-def _charged(session: Session) -> float:
+def _charges(session: Session) -> Iterable[Metric]:
     """Of the latest orders: their ids grow with time, and nothing else of a charge that does is in an index.
 
     A charge whose notification may have been deleted by housekeeping does not count: it would look as if none had come.
     """
     latest = select(ChargeAttempt.status, ChargeAttempt.created_at).order_by(ChargeAttempt.order_id.desc()).limit(100)
     charge = latest.subquery()
-    age = func.clock_timestamp() - func.max(charge.c.created_at)
     recent = charge.c.created_at > func.clock_timestamp() - (KEPT - timedelta(days=1))
-    since: timedelta | None = session.scalar(select(age).where(charge.c.status == AttemptStatus.SUCCEEDED, recent))
-    return since.total_seconds() if since is not None else math.inf
+    taken = func.max(charge.c.created_at).filter(charge.c.status == AttemptStatus.SUCCEEDED, recent)
+    declined = func.count().filter(charge.c.status == AttemptStatus.DECLINED)
+    since, number = session.execute(select(func.clock_timestamp() - taken, declined)).one()
+    seconds = since.total_seconds() if since is not None else math.inf
+    yield _gauge("prorata_last_charge_seconds", "Seconds since the latest charge that succeeded began", seconds)
+    yield _gauge("prorata_latest_charges_declined", "How many of the hundred latest charges were declined", number)
 
 
 def _vat_follow_ups(session: Session) -> Iterable[Metric]:

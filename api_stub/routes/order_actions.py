@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=
 @router.post(
     "/payment-method",
     summary="Give a payment method and try again",
-    responses=refuses("not-waiting", "payment-method-refused"),
+    responses=refuses("not-waiting", "payment-method-refused", "too-many-declines"),
 )
 def give_payment_method(
     order_id: UUID, wanted: PaymentMethodWanted, caller: OrdersWriter, request: Request

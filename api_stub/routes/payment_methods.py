@@ -1,5 +1,6 @@
 """A payment method that a customer's browser made, given to an account; a refused one is answered in the account's language."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -10,10 +11,11 @@ import structlog
 from api_stub.problems.details import Problem
 from models.accounts import Language, PaymentMethod
 from tasks.errors import PaymentMethodRefused
-from tasks.letters.reasons import METHOD_NOT_STORED, METHOD_REFUSED, OF_THE_METHOD
+from tasks.letters.reasons import METHOD_NOT_STORED, METHOD_REFUSED, OF_THE_METHOD, TOO_MANY_DECLINES
 from tasks.letters.wording import Wording
 from tasks.ports import StoredPaymentMethod
-from tasks.upstream import payment_details
+from tasks.upstream import declines, payment_details
+from tasks.wiring import begin, policy
 
 log = structlog.get_logger(__name__)
 
@@ -25,23 +27,30 @@ _FOR_THE_UPSTREAM: Final = (
 
 
 def attach(account_id: UUID, token: str, language: Language) -> PaymentMethod:
-    """Outside of any transaction. Raises Problem 422, TemporarilyUnavailable."""
+    """Outside of any transaction. Raises Problem 422 or 429, TemporarilyUnavailable."""
     with _refusal_in(language, account_id):
         return payment_details.attach(account_id, token)
 
 
 def store(account_id: UUID, token: str, language: Language) -> StoredPaymentMethod:
-    """With the provider only, outside of any transaction. Raises Problem 422, TemporarilyUnavailable."""
+    """With the provider only, outside of any transaction. Raises Problem 422 or 429, TemporarilyUnavailable."""
     with _refusal_in(language, account_id):
         return payment_details.store(account_id, token)
 
 
 @contextmanager
 def _refusal_in(language: Language, account_id: UUID) -> Iterator[None]:
+    w = Wording(language, "EUR", "UTC")  # speaks of no money and no time
+    with begin() as session:
+        wait = declines.wait_for_another_card(session, account_id)
+    if wait is not None:
+        log.warning("too many declines", account_id=str(account_id))
+        seconds = max(1, math.ceil(wait.total_seconds()))
+        told = w.say(TOO_MANY_DECLINES, support=policy().seller.support_email)
+        raise Problem(429, "too-many-declines", told, headers={"Retry-After": str(seconds)})
     try:
         yield
     except PaymentMethodRefused as refused:
-        w = Wording(language, "EUR", "UTC")  # speaks of no money and no time
         if refused.code == _NO_SUCH_METHOD:  # a mistake of the upstream, about which no customer can do anything
             log.warning("no such payment method", account_id=str(account_id), decline_code=refused.code)
             raise _problem(refused, w.say(METHOD_NOT_STORED), _FOR_THE_UPSTREAM) from None

@@ -83,6 +83,10 @@ DECLINED_OTHERWISE: Final = mark("The payment was declined.")
 METHOD_REFUSED: Final = mark("The payment method was refused; please provide another.")
 """before anything is charged to it"""
 
+TOO_MANY_DECLINES: Final = mark(
+    "Too many payments were declined within a day. Please try again tomorrow, or write to %(support)s."
+)
+
 METHOD_NOT_STORED: Final = mark(
     "The payment method could not be stored. This is not due to your card; please try again later."
 )

@@ -10,6 +10,7 @@ from models.orders import Order
 from tasks.billing import receivables, unpaid
 from tests.api.conftest import Api, purchase
 from tests.support import world as worlds
+from tests.support.payment import DECLINES
 from tests.support.vat_outage import during_outage
 from tests.support.world import Customer, World
 
@@ -164,6 +165,23 @@ def test_metrics_tell_when_a_charge_last_succeeded(world: World, api: Api, ada: 
             text("update charge_attempts set status = 'declined' where order_id = :order"), {"order": older}
         )
     assert age() // 3600 == 5
+
+
+def test_metrics_tell_how_many_of_the_latest_charges_were_declined(world: World, api: Api) -> None:
+    def declined() -> str:
+        [line] = re.findall(r"^prorata_latest_charges_declined .*", api.get("/metrics").text, re.MULTILINE)
+        return str(line).split()[1]
+
+    assert declined() == "0.0"
+    customer = world.customer(card=DECLINES)
+    api.use(customer)
+    order_id = world.place(customer, worlds.purchase())
+    world.run(order_id)
+    assert declined() == "1.0"
+    for token, told in ((DECLINES, "2.0"), ("pm_card_visa", "2.0")):
+        assert api.post(f"/v1/orders/{order_id}/payment-method", {"token": token}).status_code == 200
+        world.run(order_id)
+        assert declined() == told
 
 
 def test_metrics_count_notifications_that_are_refused(api: Api) -> None:

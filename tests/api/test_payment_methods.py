@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import pytest
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from models.accounts import Contact
@@ -36,6 +37,10 @@ def test_an_address_that_the_provider_refuses_keeps_nobody_from_giving_a_card(wo
     assert world.charged(customer) == [119_00]
 
 
+TOO_MANY = (
+    "Innerhalb eines Tages wurden zu viele Zahlungen abgelehnt. Bitte versuchen Sie es morgen noch einmal, oder schreiben Sie an"
+    " support@prorata.example."
+)
 OTHERWISE = "Das Zahlungsmittel wurde abgelehnt; bitte geben Sie ein anderes an."
 
 
@@ -164,6 +169,53 @@ def test_of_several_declined_methods_the_one_that_was_declined_last_is_told(worl
         told = api.get(f"/v1/accounts/{customer.account_id}/payment-method").json()["last_declined"]
         said.append((told["last4"], told["decline_code"]))
     assert said == [("1280", "processing_error"), ("0341", "generic_decline")]
+
+
+def test_after_ten_declines_within_a_day_no_other_card_is_taken_by_any_way(world: World, api: Api) -> None:
+    customer = world.customer(card=DECLINES, language="de")
+    api.use(customer)
+    orders = [world.place(customer, worlds.purchase(product)) for product in ("desk", "wiki")]
+    own = f"/v1/accounts/{customer.account_id}/payment-method"
+    assert world.run(orders[0]).status is OrderStatus.PAYMENT_DECLINED
+    assert world.run(orders[1]).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    for number in range(9):
+        order_id = orders[number % 2]
+        assert api.post(f"/v1/orders/{order_id}/payment-method", {"token": DECLINES}).status_code == 200
+        assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
+    world.stripe.fail("server_error")  # whatever Stripe is asked for now
+    for answer in (
+        api.post(f"/v1/orders/{orders[0]}/payment-method", {"token": "pm_card_visa"}),
+        api("PUT", own, json={"token": "pm_card_visa"}),
+    ):
+        assert problem(answer) == (429, "too-many-declines")
+        assert answer.json()["detail"] == TOO_MANY
+        assert 86_000 < int(answer.headers["retry-after"]) <= 86_400
+    world.stripe.calm()
+    assert api.get(own).json()["payment_method"] is None
+    assert world.run(world.place(customer, worlds.purchase("chat"))).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    api.use(customer, other := world.customer())
+    assert api("PUT", f"/v1/accounts/{other.account_id}/payment-method", json={"token": DECLINES}).status_code == 200
+    with world.begin() as session:
+        a_day_ago = text("update charge_attempts set settled_at = now() - interval '1 day' where attempt = 1")
+        session.execute(a_day_ago)
+    assert api.post(f"/v1/orders/{orders[0]}/payment-method", {"token": "pm_card_visa"}).status_code == 200
+    assert world.run(orders[0]).status is OrderStatus.COMPLETED
+
+
+def test_nine_declines_within_a_day_are_not_too_many(world: World, api: Api) -> None:
+    customer = world.customer(card=DECLINES)
+    api.use(customer)
+    order_id = world.place(customer, worlds.purchase())
+    world.run(order_id)
+    with world.begin() as session:
+        session.execute(
+            text("""
+            insert into charge_attempts (order_id, attempt, key, amount_minor, currency, payment_method_id, status, settled_at)
+            select order_id, n, key || n, amount_minor, currency, payment_method_id, status, settled_at
+            from charge_attempts, generate_series(2, 9) n
+            """)
+        )
+    assert api.post(f"/v1/orders/{order_id}/payment-method", {"token": "pm_card_visa"}).status_code == 200
 
 
 def test_the_payment_provider_being_away_is_no_failure_of_ours(world: World, api: Api, ada: Customer) -> None:
