@@ -1,6 +1,8 @@
 """An archive of documents: the PDFs that customers got, none of them overwritten."""
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -63,10 +65,49 @@ def test_a_file_with_another_content_is_left_and_named_and_the_rest_is_written(w
 
 def test_a_folder_that_cannot_be_written_to_ends_with_status_3(world: World, tmp_path: Path) -> None:
     world.buy(world.customer(), purchase())
-    (tmp_path / ".INV-2026-000001.pdf.part").mkdir()
-    done = run(tmp_path)
+    into = tmp_path / ("n" * 200) / ("n" * 300)
+    done = run(into)
     assert failures.run(lambda: raise_(done.exception)) == 3
-    assert str(done.exception) == f"Not everything could be written into {tmp_path}: Is a directory."
+    assert str(done.exception) == f"Not everything could be written into {into}: File name too long."
+
+
+def test_folder_and_documents_are_for_their_owner_alone_whatever_the_umask(world: World, tmp_path: Path) -> None:
+    world.buy(world.customer(), purchase())
+    before = os.umask(0o022)
+    try:
+        run(tmp_path / "archive" / "2026")
+    finally:
+        os.umask(before)
+    made = (tmp_path / "archive", tmp_path / "archive" / "2026", tmp_path / "archive" / "2026" / "INV-2026-000001.pdf")
+    assert [oct(stat.S_IMODE(each.stat().st_mode)) for each in made] == ["0o700", "0o700", "0o600"]
+
+
+def test_a_folder_that_is_there_keeps_its_permissions(world: World, tmp_path: Path) -> None:
+    world.buy(world.customer(), purchase())
+    tmp_path.chmod(0o750)
+    assert run(tmp_path).exit_code == 0
+    assert oct(stat.S_IMODE(tmp_path.stat().st_mode)) == "0o750"
+
+
+@pytest.mark.parametrize("planted", [".INV-2026-000001.pdf.part", "INV-2026-000001.pdf"])
+def test_nothing_is_written_where_a_planted_link_leads(world: World, tmp_path: Path, planted: str) -> None:
+    world.buy(world.customer(), purchase())
+    target, into = tmp_path / "target", tmp_path / "archive"
+    target.write_bytes(b"mine")
+    into.mkdir()
+    (into / planted).symlink_to(target)
+    run(into)
+    assert target.read_bytes() == b"mine"
+
+
+def test_a_link_that_leads_nowhere_counts_as_another_content(world: World, tmp_path: Path) -> None:
+    world.buy(world.customer(), purchase())
+    (tmp_path / "INV-2026-000001.pdf").symlink_to(tmp_path / "nowhere")
+    done = run(tmp_path)
+    assert done.exit_code == 1
+    assert done.stderr == f"{tmp_path}/INV-2026-000001.pdf is there with another content, and was left as it is.\n"
+    assert not (tmp_path / "nowhere").exists()
+    assert [each.name for each in tmp_path.iterdir()] == ["INV-2026-000001.pdf"]
 
 
 def raise_(error: BaseException | None) -> None:

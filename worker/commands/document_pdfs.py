@@ -1,6 +1,8 @@
 """`prorata documents pdf`: writes documents into a folder, as the PDFs that customers got."""
 
+import os
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Annotated
 
 import typer
@@ -23,11 +25,12 @@ Folder = Annotated[
 
 
 def write_pdfs(first: FirstDay, last: LastDay, into: Folder, as_json: AsJson = False) -> None:
-    """Write the documents issued on some days, each as NUMBER.pdf. No file is overwritten; exit status 1 if one is there with another content."""
+    """Write the documents issued on some days, each as NUMBER.pdf, for your user alone. No file is overwritten; exit status 1 if one is there with another content."""
     refuse_backwards(first, last)
     plug_in_from_settings()
     told: dict[str, list[str]] = {"written": [], "already_there": [], "differs": []}
     try:
+        os.umask(0o077)  # the documents name customers and what they paid
         into.mkdir(parents=True, exist_ok=True)
         with begin() as session, progress() as shown:
             total = count(of_one_moment(session), first, last)
@@ -46,10 +49,16 @@ def write_pdfs(first: FirstDay, last: LastDay, into: Folder, as_json: AsJson = F
 
 
 def _write(pdf: Attachment, into: Path) -> str:
-    """What became of it. The file appears whole, or not at all."""
-    file, part = into / pdf.filename, into / f".{pdf.filename}.part"
-    if file.exists():
-        return "already_there" if file.read_bytes() == pdf.content else "differs"
-    part.write_bytes(pdf.content)
-    part.rename(file)
+    """What became of it. The file appears whole, or not at all; it is written under a name that nobody can have put a link at."""
+    file = into / pdf.filename
+    if os.path.lexists(file):
+        return "already_there" if file.exists() and file.read_bytes() == pdf.content else "differs"
+    descriptor, name = mkstemp(dir=into, prefix=f".{pdf.filename}.", suffix=".part")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(pdf.content)
+        part.rename(file)
+    finally:
+        part.unlink(missing_ok=True)
     return "written"
