@@ -1,6 +1,9 @@
 """docker-compose.yml: no service may take the machine's memory or its disk from the others, and each of ours gets the settings it needs."""
 
 import re
+import shutil
+import stat
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -52,6 +55,19 @@ def test_every_service_has_a_limit_of_processes(service: str) -> None:
 )
 def test_what_stands_for_the_world_outside_reaches_neither_postgresql_nor_redis(network: str, joined: set[str]) -> None:
     assert {name for name, service in SERVICES.items() if network in service["networks"]} == joined
+
+
+@pytest.mark.parametrize("page", ["README.md", ".env.example", "docker-compose.yml", "docs/deploying.md"])
+def test_the_file_of_secrets_is_made_for_its_owner_alone_by_the_command_that_the_pages_tell(
+    page: str, tmp_path: Path
+) -> None:
+    told = set(re.findall(r"\w[\w -]* \.env\.example \.env\b", (FOLDER / page).read_text()))
+    assert len(told) == 1
+    shutil.copy(FOLDER / ".env.example", tmp_path)
+    (tmp_path / ".env.example").chmod(0o644)
+    subprocess.run(["/bin/sh", "-c", f"umask 022; {told.pop()}"], cwd=tmp_path, check=True)
+    made = tmp_path / ".env"
+    assert (made.read_text(), oct(stat.S_IMODE(made.stat().st_mode))) == (EXAMPLE, "0o600")
 
 
 @pytest.mark.parametrize("service", SERVICES)
