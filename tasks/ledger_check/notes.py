@@ -15,13 +15,17 @@ class Note:
     amount_minor: int
     refund: str | None
     """the provider's id of it; None: the entry is about a charge"""
+    entry: int
+    """the timeline entry's id: later ones have greater"""
 
 
 def read(book: OrderBook) -> Iterator[Note]:
     """The complete entries."""
     for entry in book.notes:
         if not _lacks(entry):
-            yield Note(entry.kind, entry.facts["attempt"], entry.facts["amount_minor"], entry.facts.get("refund"))
+            yield Note(
+                entry.kind, entry.facts["attempt"], entry.facts["amount_minor"], entry.facts.get("refund"), entry.id
+            )
 
 
 def check_notes(book: OrderBook) -> Found:

@@ -137,10 +137,25 @@ def _went_back(book: OrderBook, attempt: int) -> int:
     if not ours:
         return elsewhere
     [refund] = ours  # a unique index allows no second
-    settled_with_others = refunded.is_settled_outside(refund) and elsewhere < refund.amount_minor
+    if refunded.is_settled_outside(refund):
+        return _recorded_outside(book, refund) + elsewhere
     made_of_others = refunded.is_made_of_others(refund) or _names_one_of_several(book, refund)
-    includes_them = made_of_others or settled_with_others
-    return refund.amount_minor if includes_them else refund.amount_minor + elsewhere
+    return refund.amount_minor if made_of_others else refund.amount_minor + elsewhere
+
+
+def _recorded_outside(book: OrderBook, refund: RefundAttempt) -> int:
+    """What a person paid by other means, and what the customer's bank had then, without what went back elsewhere.
+
+    Where these sums were not recorded, the charge was: with what had gone back elsewhere before, if that was a part.
+    """
+    entries = [entry for entry in book.settled if entry.facts["attempt"] == refund.attempt]
+    if entries and "by_bank_minor" in entries[-1].facts:
+        paid: int = sum(entry.facts["owed_minor"] for entry in entries)
+        by_bank: int = entries[-1].facts["by_bank_minor"]
+        return paid + by_bank
+    recorded = entries[-1].id if entries else None
+    before = _went_back_elsewhere(book, refund.charge_attempt, before=recorded)
+    return refund.amount_minor - (before if before < refund.amount_minor else 0)
 
 
 def _names_one_of_several(book: OrderBook, refund: RefundAttempt) -> bool:
@@ -151,12 +166,16 @@ def _names_one_of_several(book: OrderBook, refund: RefundAttempt) -> bool:
     )
 
 
-def _went_back_elsewhere(book: OrderBook, attempt: int) -> int:
+def _went_back_elsewhere(book: OrderBook, attempt: int, *, before: int | None = None) -> int:
+    """before: count only what was noted before this entry."""
     ours = {row.ref for row in book.refunds}
     return sum(
         note.amount_minor if note.kind in WENT_BACK else -note.amount_minor
         for note in notes.read(book)
-        if note.kind in (*WENT_BACK, *CAME_BACK) and note.attempt == attempt and note.refund not in ours
+        if note.kind in (*WENT_BACK, *CAME_BACK)
+        and note.attempt == attempt
+        and note.refund not in ours
+        and (before is None or note.entry < before)
     )
 
 

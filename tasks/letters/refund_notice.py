@@ -15,16 +15,20 @@ from tasks.letters.wording import Wording
 class Refunded:
     charge_minor: int
     """what went back of what was charged"""
-    outside: bool
-    """whether that went back in another way than to the card"""
     transferred_minor: int
     """what had been paid by transfer and is balance now"""
     trials_running: Sequence[str]
     """products whose trials the order began and that go on although its money went back, by code"""
-    by_bank: bool = False
-    """whether the customer's bank has taken it back: nobody else pays it"""
+    by_bank_minor: int = 0
+    """how much of `charge_minor` the customer's bank has taken back: nobody else pays that"""
+    otherwise_minor: int = 0
+    """how much of it went back in another way than to the card"""
     ran_out: int = 0
     """how many of its purchases were over before their money went back"""
+
+    @property
+    def to_card_minor(self) -> int:
+        return self.charge_minor - self.by_bank_minor - self.otherwise_minor
 
 
 def refund_notice(o: Occasion, refunded: Refunded) -> Content:
@@ -71,7 +75,9 @@ def _ordered(o: Occasion) -> list[Row]:
 def _given_back(o: Occasion, refunded: Refunded, *, was_active: bool) -> tuple[Table | Paragraph, ...]:
     w = o.w
     amounts = [
-        (where_it_went(w, to_the_card=not refunded.outside, card=o.card), refunded.charge_minor),
+        (w.say("Returned by your bank"), refunded.by_bank_minor),
+        (where_it_went(w, to_the_card=True, card=o.card), refunded.to_card_minor),
+        (where_it_went(w, to_the_card=False, card=o.card), refunded.otherwise_minor),
         (w.say("Returned to your balance"), o.order.balance_used_minor),
         (w.say("Paid by transfer, added to your balance"), refunded.transferred_minor),
         (
@@ -83,16 +89,20 @@ def _given_back(o: Occasion, refunded: Refunded, *, was_active: bool) -> tuple[T
     if not rows:
         return (Paragraph(w.say("Nothing was charged, so there is nothing to refund.")),)
     rows.append(Row(w.say("Total refunded"), w.money(sum(minor for _, minor in amounts)), Weight.TOTAL))
-    notes = (_how_it_comes(w, refunded),) if refunded.charge_minor else ()
-    return (Table(title=w.say("You get back"), rows=tuple(rows), notes=notes),)
+    return (Table(title=w.say("You get back"), rows=tuple(rows), notes=tuple(_how_it_comes(w, refunded))),)
 
 
-def _how_it_comes(w: Wording, refunded: Refunded) -> str:
-    if refunded.by_bank:
-        return w.say("You have disputed this payment, and your bank returns the amount to you.")
-    if refunded.outside:
-        return w.say(
-            "This amount could not be refunded to your card, so we refunded it in another way. "
-            "Please write to us if it has not reached you."
+def _how_it_comes(w: Wording, refunded: Refunded) -> Iterator[str]:
+    if refunded.by_bank_minor:
+        yield w.say(
+            "You have disputed this payment, and your bank returns %(amount)s to you.",
+            amount=w.money(refunded.by_bank_minor),
         )
-    return w.say("Depending on your bank, a refund takes 5 to 10 business days to appear.")
+    if refunded.to_card_minor:
+        yield w.say("Depending on your bank, a refund takes 5 to 10 business days to appear.")
+    if refunded.otherwise_minor:
+        yield w.say(
+            "%(amount)s could not be refunded to your card, so we refunded it in another way. "
+            "Please write to us if it has not reached you.",
+            amount=w.money(refunded.otherwise_minor),
+        )

@@ -61,10 +61,11 @@ def _content(session: Session, kind: LetterKind, occasion: Occasion) -> Content:
 
 
 def _refunded(session: Session, order: Order, lines: Sequence[OrderLine]) -> Refunded:
+    by_bank_minor, otherwise_minor = refunded.recorded_minor(session, order.id)
     return Refunded(
         charge_minor=refunded.refunded_minor(session, order.id),
-        outside=refunded.was_settled_outside(session, order.id),
-        by_bank=refunded.was_returned_by_bank(session, order.id),
+        by_bank_minor=by_bank_minor,
+        otherwise_minor=otherwise_minor,
         transferred_minor=receivables.paid_by_transfer(session, order.id),
         trials_running=_trials_running(session, lines),
         ran_out=_ran_out(session, lines),

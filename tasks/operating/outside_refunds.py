@@ -1,6 +1,7 @@
 """Record that an order's money was given back outside the provider: by other means, or by the customer's bank."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
@@ -23,9 +24,21 @@ from tasks.wiring import begin, now, payments
 log = structlog.get_logger(__name__)
 
 
-def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> bool:
-    """`settle_refund`, unless the provider has refunded the charge after all. False if it could not be asked: a person must look there.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """That a charge was given back outside the provider."""
 
+    owed_minor: int | None
+    """what was owed of it: what neither the provider nor the bank gave back; None if that is not known"""
+    currency: str
+    provider_asked: bool = True
+    """if not, a person must look there"""
+
+
+def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Recorded:
+    """`settle_refund`, unless the provider has refunded the charge after all.
+
+    What it has refunded is noted, even if this is refused.
     Of a completed order the charge must have been taken back by the customer's bank: what it bought ends then, too.
     rest_paid: if the bank took a part for good, the rest was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could
     not be asked about a completed order, or about a charge that the bank has taken back by what is noted here.
@@ -36,11 +49,12 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
         taken_back = disputed_charges.was_taken_back(session, order_id)
         newest = disputes.newest_entry(session, order_id)
     if bought:
-        _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest)
-        return True
-    asked = True
+        left = _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest)
+        return Recorded(owed_minor=left, currency=charge.currency)
+    asked, back = True, 0
     try:
-        if refunding.is_back_at_provider(charge):
+        back = _went_back_minor(charge)
+        if back >= charge.amount_minor:
             raise NotPossible(
                 f"the provider has given back what order {order.number} was charged; resume it instead, which records that"
             )
@@ -51,12 +65,13 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> boo
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = False
         found, owed = (), 0
-    _require_decided(order, found, owed_minor=owed)
+    _require_decided(order, charge, found, owed_minor=owed)
     _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
+    left = _left_minor(charge, found, owed_minor=owed, back_minor=back) if asked else None
     with begin() as session:
         by_bank = _returned_by_bank(found, charge)
-        settle_refund(session, order_id, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
-    return asked
+        settle_refund(session, order_id, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left)
+    return Recorded(owed_minor=left, currency=charge.currency, provider_asked=asked)
 
 
 def settle_refund(
@@ -68,14 +83,17 @@ def settle_refund(
     by_bank: bool = False,
     found: Sequence[Dispute] = (),
     newest: int | None = None,
+    owed_minor: int | None = None,
 ) -> None:
     """Record that the whole charge was refunded outside the provider; the order goes on from `refund_payment`.
 
-    found: the charge's disputes. newest: the newest entry about a dispute before they were asked for. Raises NotPossible if the order is not parked
+    found: the charge's disputes. newest: the newest entry about a dispute before they were asked for. owed_minor: what was left to pay, if that is known. Raises NotPossible if the order is not parked
     there, if there is nothing left to refund, or if a dispute has gone on.
     """
     order, charge = _to_settle(session, order_id)
-    _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
+    _record_outside(
+        session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=owed_minor
+    )
     resume(session, order_id, Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by=by)
 
 
@@ -94,11 +112,7 @@ def settle_unexpected(
         order, charge = _unexpected(session, order_id, charge_ref)
         is_for_a_person = refunded.is_for_a_person(session, charge)
         newest = disputes.newest_entry(session, order_id)
-    refunds = payments().find_refunds(charge_ref=charge_ref)
-    with begin() as session:
-        locked(session, order_id)
-        refunds_elsewhere.note(session, order_id, charge.attempt, refunds)
-    back = refunding.back_minor(charge_ref)
+    back = _went_back_minor(charge)
     if back >= charge.amount_minor:
         raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")
     found, owed = disputed(charge)
@@ -106,18 +120,36 @@ def settle_unexpected(
         raise NotPossible(
             f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed or was refused"
         )
-    _require_decided(order, found, owed_minor=owed)
+    _require_decided(order, charge, found, owed_minor=owed)
     if _is_lost(found) and not owed:
         _require_rest_of_unexpected_paid(charge, found, rest_paid=rest_paid)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         if not found:
             _require_none_under_way(session, order, charge)
-        left = owed or None if found else charge.amount_minor - back
+        left = _left_minor(charge, found, owed_minor=owed, back_minor=back)
         _record_outside(
             *(session, order, charge), by=by, why=why, by_bank=False, found=found, newest=newest, owed_minor=left
         )
     return None if left is None else (left, charge.currency)
+
+
+def _went_back_minor(charge: ChargeAttempt) -> int:
+    """How much of the charge the provider has refunded, or is about to. What of that was not noted is. Call and errors as of `refunding.back_minor`."""
+    if charge.ref is None:
+        return 0
+    refunds = payments().find_refunds(charge_ref=charge.ref)
+    with begin() as session:
+        locked(session, charge.order_id)
+        refunds_elsewhere.note(session, charge.order_id, charge.attempt, refunds)
+    return refunding.standing_minor(refunds)
+
+
+def _left_minor(charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, back_minor: int) -> int | None:
+    """What neither the provider nor the bank gave back; None if the bank took a sum in another currency. owed_minor: that, if there is a dispute."""
+    if disputes.is_foreign(found, charge.currency):
+        return None
+    return owed_minor if found else charge.amount_minor - back_minor
 
 
 def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
@@ -130,12 +162,13 @@ def _require_none_under_way(session: Session, order: Order, charge: ChargeAttemp
 
 def _settle_dispute(
     order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None
-) -> None:
-    """End what a completed order bought, whose charge the customer's bank has taken back for good. Raises NotPossible.
+) -> int | None:
+    """End what a completed order bought, whose charge the customer's bank has taken back for good. Returns what was left to pay. Raises NotPossible.
 
     The same for one whose dispute was won: the provider no longer refunds that, so a person did by other means.
     """
-    if refunding.is_back_at_provider(charge):
+    back = _went_back_minor(charge)
+    if back >= charge.amount_minor:
         raise NotPossible(
             f"the provider has given back what order {order.number} was charged: run `prorata orders refund {order.number}`, which records that"
         )
@@ -144,7 +177,8 @@ def _settle_dispute(
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
-    _require_decided(order, found, owed_minor=owed)
+    _require_decided(order, charge, found, owed_minor=owed)
+    left = _left_minor(charge, found, owed_minor=owed, back_minor=back)
     with begin() as session:
         locked(session, order.id)
         dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
@@ -155,7 +189,10 @@ def _settle_dispute(
             # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
             raise NotPossible(f"{refused.why}. What to do then: docs/disputes.md, A disputed charge") from None
         by_bank = _returned_by_bank(found, charge)
-        _record_outside(session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest)
+        _record_outside(
+            session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left
+        )
+    return left
 
 
 def _require_unchanged(session: Session, order: Order, newest: int | None) -> None:
@@ -168,11 +205,11 @@ def _require_unchanged(session: Session, order: Order, newest: int | None) -> No
         ) from None
 
 
-def _require_decided(order: Order, found: Sequence[Dispute], *, owed_minor: int) -> None:
+def _require_decided(order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int) -> None:
     """Raises NotPossible while the bank has the money and has not decided. found: none, if no dispute is in the way. owed_minor: what it left."""
     dispute = disputes.in_the_way(found)
     if dispute is not None and dispute.status is DisputeStatus.CHARGEBACK:
-        raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor))
+        raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor, currency=charge.currency))
 
 
 def _require_rest_paid(
@@ -182,7 +219,7 @@ def _require_rest_paid(
     if rest_paid or not _is_lost(found):
         return
     if owed_minor:
-        raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor))
+        raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor, currency=charge.currency))
     if disputes.is_foreign(found, charge.currency):
         raise NotPossible(
             f"{_taken(found, f'what order {order.number} was charged')}, which was {charge.amount_minor} {charge.currency}: compare the sums. "
@@ -241,7 +278,8 @@ def _record_outside(
     refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
     if owed_minor is not None:
-        facts["owed_minor"] = owed_minor
+        not_taken = disputes.not_taken_minor(found, amount_minor=charge.amount_minor, currency=charge.currency)
+        facts |= {"owed_minor": owed_minor, "by_bank_minor": charge.amount_minor - not_taken if found else 0}
     timeline.note(session, order.id, Kind.REFUND_SETTLED_OUTSIDE, facts)
 
 

@@ -133,13 +133,13 @@ def is_foreign(disputes: Sequence[Dispute], currency: str) -> bool:
     return any(each.status in TAKEN_BACK and each.currency != currency for each in disputes)
 
 
-def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int = 0) -> str:
+def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, currency: str) -> str:
     """Why the order's charge, of which a dispute is in the way, is not refunded, and what to do instead.
 
-    owed_minor: what the customer has from nobody, if the bank took a part.
+    owed_minor: what the customer has from nobody, in the charge's currency, if the bank took a part, or none any more.
     """
     dispute = one_in_the_way(disputes)
-    sum_taken, which, left = sum_taken_back(disputes), named(disputes), _sum(owed_minor, dispute.currency)
+    sum_taken, which, left = sum_taken_back(disputes), named(disputes), _sum(owed_minor, currency)
     match dispute.status:
         case DisputeStatus.LOST if owed_minor:
             return (
@@ -155,7 +155,7 @@ def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int = 0) ->
         case DisputeStatus.WON:
             return (
                 f"the dispute {dispute.ref} of order {number} was won: the money is yours, and nothing is owed. The provider refunds such a "
-                f"charge no more; if you give it back all the same, pay by other means and run `prorata orders refunded-outside {number}`"
+                f"charge no more; if you give it back all the same, pay {left} by other means and run `prorata orders refunded-outside {number}`"
             )
         case _:
             but = f". The remaining {left} it has left with you" if owed_minor else ""

@@ -1,13 +1,14 @@
 """What is recorded about refunds: whether an order's money went back, or was to, and who returned it. `refunding` makes them."""
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from models import timeline
-from models.orders import Order
+from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus, RefundState
 from models.timeline_kinds import Kind
@@ -119,14 +120,30 @@ def was_settled_outside(session: Session, order_id: UUID) -> bool:
     return session.scalar(_settled_outside(order_id)) is not None
 
 
-def was_returned_by_bank(session: Session, order_id: UUID) -> bool:
-    """Whether what was settled outside is what the customer's bank has taken back."""
-    return session.scalar(_settled_outside(order_id).where(RefundAttempt.reason == DISPUTE_LOST)) is not None
+def recorded_minor(session: Session, order_id: UUID) -> tuple[int, int]:
+    """How much of the order's own charge the customer's bank has given back, and how much a person by other means, as was recorded; the rest went to the card.
+
+    Where the sums were not known, because the provider could not be asked, say, or by an earlier release, all of it counts as one of them.
+    """
+    attempt = session.scalar(_settled_outside(order_id))
+    if attempt is None:
+        return 0, 0
+    entries = recorded_entries(session, attempt)
+    if entries and "by_bank_minor" in (newest := entries[-1]):
+        return newest["by_bank_minor"], newest["owed_minor"]
+    return (attempt.amount_minor, 0) if attempt.reason == DISPUTE_LOST else (0, attempt.amount_minor)
 
 
-def _settled_outside(order_id: UUID) -> Select[str]:
+def recorded_entries(session: Session, attempt: RefundAttempt) -> Sequence[Mapping[str, Any]]:
+    """What the timeline says of a refund that a person recorded as made by other means, oldest first: again, if more was paid after a dispute went on."""
+    about = (OrderEvent.order_id == attempt.order_id, OrderEvent.kind == Kind.REFUND_SETTLED_OUTSIDE)
+    of_it = OrderEvent.facts.contains({"attempt": attempt.attempt})
+    return session.scalars(select(OrderEvent.facts).where(*about, of_it).order_by(OrderEvent.id)).all()
+
+
+def _settled_outside(order_id: UUID) -> Select[RefundAttempt]:
     return (
-        select(RefundAttempt.key)
+        select(RefundAttempt)
         .join(ChargeAttempt, _OF_CHARGE)
         .where(RefundAttempt.order_id == order_id, SETTLED_OUTSIDE, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
     )

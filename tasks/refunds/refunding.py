@@ -63,7 +63,12 @@ def is_back_at_provider(charge: ChargeAttempt) -> bool:
 
 def back_minor(charge_ref: str) -> int:
     """How much of a charge the provider has refunded, or is about to. Call it outside a transaction. Raises as `is_back_at_provider` does."""
-    return _sum_minor(_standing(charge_ref))
+    return standing_minor(payments().find_refunds(charge_ref=charge_ref))
+
+
+def standing_minor(refunds: Sequence[Refund]) -> int:
+    """How much these refunds of a charge return, without those that failed."""
+    return _sum_minor(_standing(refunds))
 
 
 def owed_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
@@ -276,14 +281,13 @@ def _look_up(attempt: RefundAttempt, charge_ref: str, *, may_be_under_way: bool)
 
 def _find(attempt: RefundAttempt, charge_ref: str) -> Answer | None:
     """The charge's refunds at the provider, if they return the money: ours, which alone returns all of it, or others (by hand, in the Dashboard)."""
-    found = _standing(charge_ref)
+    found = _standing(payments().find_refunds(charge_ref=charge_ref))
     all_is_back = _sum_minor(found) >= attempt.amount_minor
     return Answer(found) if all_is_back else None
 
 
-def _standing(charge_ref: str) -> list[Refund]:
-    """The provider's refunds of a charge, without those that failed."""
-    return [each for each in payments().find_refunds(charge_ref=charge_ref) if each.status is not RefundStatus.FAILED]
+def _standing(refunds: Sequence[Refund]) -> list[Refund]:
+    return [each for each in refunds if each.status is not RefundStatus.FAILED]
 
 
 def _sum_minor(refunds: Sequence[Refund]) -> int:

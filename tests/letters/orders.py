@@ -198,7 +198,6 @@ def _to_assign(line: OrderLine, left: int) -> SeatsToAssign:
 def _refunded(order: Order, **other: Any) -> Refunded:
     facts: dict[str, Any] = {
         "charge_minor": order.due_minor if order.payment_kind is PaymentKind.CARD else 0,
-        "outside": False,
         "transferred_minor": 0,
         "trials_running": (),
     }

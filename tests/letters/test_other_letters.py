@@ -210,7 +210,7 @@ def test_a_refund_notice_says_what_leaves_the_balance_with_it() -> None:
 
 
 def test_a_refund_made_in_another_way_is_not_said_to_come_by_card() -> None:
-    text = said(LetterKind.REFUND_NOTICE, UPGRADE, reason="subscription-changed", refunded={"outside": True})
+    text = said(LetterKind.REFUND_NOTICE, UPGRADE, reason="subscription-changed", refunded={"otherwise_minor": 317_34})
     assert "Refunded in another way, not to your card €317.34" in text
     assert "Please write to us if it has not reached you." in text
     assert "4242" not in text

@@ -246,7 +246,8 @@ def test_a_lost_dispute_ends_the_purchase_and_issues_the_credit_note_without_a_p
     [row] = world.rows(RefundAttempt, order_id=order_id)
     assert (row.status, row.amount_minor, row.ref) == ("succeeded", 119_00, f"outside:{order_id}:1")
     [settled] = world.noted(order_id, "refund.settled_outside")
-    assert settled == {"attempt": 1, "amount_minor": 119_00, "by": "Olga", "why": "dispute lost"}
+    sums = {"amount_minor": 119_00, "owed_minor": 0, "by_bank_minor": 119_00}
+    assert settled == {"attempt": 1, "by": "Olga", "why": "dispute lost"} | sums
     assert world.given_back(ada) == []
     assert books.differences(world) == []
 

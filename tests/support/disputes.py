@@ -10,8 +10,8 @@ from tasks.operating import support_refund
 from tests.support import books
 from tests.support.world import Customer, World, purchase
 
-BY_BANK = "You have disputed this payment, and your bank returns the amount to you."
-BY_US = "This amount could not be refunded to your card, so we refunded it in another way."
+BY_BANK = "You have disputed this payment, and your bank returns "
+BY_US = " could not be refunded to your card, so we refunded it in another way."
 
 
 def bought(world: World) -> tuple[Customer, UUID, str]:

@@ -366,7 +366,8 @@ def test_what_was_given_back_beside_a_dispute_is_recorded_of_the_order_or_of_an_
     )
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert isinstance(run(*paid).exception, NotPossible)
-    assert json.loads(run(*paid, "--rest-paid", "--json").stdout)["provider_asked"] is True
+    recorded = json.loads(run(*paid, "--rest-paid", "--json").stdout)
+    assert recorded == {"id": str(order_id), "provider_asked": True, "told_before": False, "owed_minor": 100_00}
     assert (world.run(order_id).status, verified(world)) == (OrderStatus.REFUNDED, [])
 
 
@@ -377,5 +378,10 @@ def test_what_is_logged_is_in_no_program_s_way(world: World, world_database_url:
     nobody_answers = {"PRORATA_DATABASE_URL": world_database_url, "PRORATA_STRIPE_API_BASE": "http://127.0.0.1:1"}
     words = ("refunded-outside", order_id, "--why", "by transfer", "--json")
     ended = prorata_of_its_own("orders", *map(str, words), **SETTINGS | nobody_answers)
-    assert json.loads(ended.out) == {"id": str(order_id), "provider_asked": False, "told_before": False}
+    assert json.loads(ended.out) == {
+        "id": str(order_id),
+        "provider_asked": False,
+        "told_before": False,
+        "owed_minor": None,
+    }
     assert "the provider could not be asked" in [json.loads(line)["event"] for line in ended.err.splitlines()]

@@ -154,18 +154,31 @@ def refunded_outside(
             return
         typer.echo("Recorded; the order stays as it is.")
         if owed:
-            amount = f"{order_views.major(*owed)} {owed[1]}"
-            typer.echo(f"The customer is owed {amount} of this charge: pay that by other means, if you have not yet.")
+            _say_owed(*owed)
         return
-    provider_asked = outside_refunds.settle(order_id, by=by, why=why, rest_paid=rest_paid)
+    recorded = outside_refunds.settle(order_id, by=by, why=why, rest_paid=rest_paid)
     if as_json:
-        print_json({"id": order_id, "provider_asked": provider_asked, "told_before": told_before})
+        print_json(
+            {
+                "id": order_id,
+                "provider_asked": recorded.provider_asked,
+                "told_before": told_before,
+                "owed_minor": recorded.owed_minor,
+            }
+        )
         return
-    if not provider_asked:
+    if not recorded.provider_asked:
         typer.echo(
             "The provider could not be asked whether it also gave the money back: look in its dashboard.", err=True
         )
     typer.echo(_TOLD_BEFORE if told_before else _TOLD_NOW)
+    if recorded.owed_minor:
+        _say_owed(recorded.owed_minor, recorded.currency)
+
+
+def _say_owed(amount_minor: int, currency: str) -> None:
+    amount = f"{order_views.major(amount_minor, currency)} {currency}"
+    typer.echo(f"The customer is owed {amount} of this charge: pay that by other means, if you have not yet.")
 
 
 def note_disputes(
