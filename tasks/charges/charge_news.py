@@ -62,8 +62,9 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
             return _go_on(session, order, attempt, charge, why)
         unexpected_money.record(session, order, attempt, charge)
         is_back = charge.refunded or refunded.is_refunded(session, attempt)
-    if not is_back and disputes.in_the_way(disputed):
-        return unexpected_money.leave_to_bank(order, charge, disputed, noted=noted)
+        may_differ = not is_back or refunded.paid_minor(session, attempt) is not None  # the bank has gone on since
+    if may_differ and disputes.in_the_way(disputed):
+        return unexpected_money.leave_to_bank(order, attempt, charge, disputed, noted=noted)
     return unexpected_money.refund(order, attempt, charge)
 
 

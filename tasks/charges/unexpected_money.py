@@ -41,17 +41,20 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
         log.error("unexpected charge goes back", order_id=str(order.id), charge=charge.ref)
 
 
-def leave_to_bank(order: Order, charge: Charge, disputed: Sequence[Dispute], *, noted: int | None) -> NewsOutcome:
+def leave_to_bank(
+    order: Order, attempt: ChargeAttempt, charge: Charge, disputed: Sequence[Dispute], *, noted: int | None
+) -> NewsOutcome:
     """The bank gives unexpected money back itself. If it has decided for us, or took only a part, a person must look: the money is the customer's
-    all the same, until the bank takes that as well.
+    all the same, until the bank takes that as well. What a person recorded as paid since is owed no more, and the customer has it twice once the bank takes it.
 
     What a person was told before is called off. noted: the newest entry about a dispute of the order. Raises StepAgain if there is another since.
     """
     owed = refunding.owed_minor(charge.ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
-    error, calls_person = _what_to_do(charge, disputed, owed_minor=owed)
     with begin() as session:
         lock_order(session, order.id)
         disputes.require_newest(session, order.id, noted)
+        left = owed - (refunded.paid_minor(session, attempt) or 0)
+        error, calls_person = _what_to_do(charge, disputed, owed_minor=left)
         said = _said_last(session, order, charge)
         if said.get("error") != error and (said or calls_person):
             _call_person(session, order, charge, error)
@@ -59,11 +62,16 @@ def leave_to_bank(order: Order, charge: Charge, disputed: Sequence[Dispute], *, 
 
 
 def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, owed_minor: int) -> tuple[str, bool]:
-    """What a person is to do about an unexpected charge of which a dispute is in the way; whether they must be called for that."""
+    """What a person is to do about an unexpected charge of which a dispute is in the way; whether they must be called for that.
+
+    owed_minor: what the customer has from nobody; negative, if they have that much twice.
+    """
     dispute = disputes.one_in_the_way(disputed)
     left = f"{owed_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's"
     if dispute.status is DisputeStatus.CHARGEBACK:
         return f"{charge.ref} is disputed (dispute {dispute.ref}, not decided yet): {disputes.DO_NOT_PAY}", False
+    if owed_minor < 0:
+        return disputes.has_twice(charge.ref, -owed_minor, charge.currency), True
     if dispute.status is DisputeStatus.WON and owed_minor:
         return f"{left}, though its dispute {dispute.ref} was won; the provider refunds it no more", True
     if dispute.status is DisputeStatus.WON:

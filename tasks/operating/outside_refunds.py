@@ -105,12 +105,14 @@ def settle_unexpected(
     Returns what was owed of it, in minor units of which currency: what neither the provider nor the bank gave back. None if the bank took a sum in another.
 
     Without a dispute, a refund of it must have failed, or have been refused, as it is once a part went back elsewhere: ours is of the whole.
+    Once more, if a dispute has gone on since it was recorded, and the customer is owed more: that is then what was owed.
     rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means.
     What the provider refunded is noted even if that is refused. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
-        is_for_a_person = refunded.is_for_a_person(session, charge)
+        paid = refunded.paid_minor(session, charge)
+        is_for_a_person = paid is not None or refunded.is_for_a_person(session, charge)
         newest = disputes.newest_entry(session, order_id)
     back = _went_back_minor(charge)
     if back >= charge.amount_minor:
@@ -121,13 +123,17 @@ def settle_unexpected(
             f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed or was refused"
         )
     _require_decided(order, charge, found, owed_minor=owed)
-    if _is_lost(found) and not owed:
+    left = _left_minor(charge, found, owed_minor=owed, back_minor=back)
+    if paid is not None:
+        left = _left_since(charge, left, paid_minor=paid)
+    elif _is_lost(found) and not owed:
         _require_rest_of_unexpected_paid(charge, found, rest_paid=rest_paid)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
+        if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile
+            raise NotPossible(_is_back_already(charge))
         if not found:
             _require_none_under_way(session, order, charge)
-        left = _left_minor(charge, found, owed_minor=owed, back_minor=back)
         _record_outside(
             *(session, order, charge), by=by, why=why, by_bank=False, found=found, newest=newest, owed_minor=left
         )
@@ -150,6 +156,23 @@ def _left_minor(charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: 
     if disputes.is_foreign(found, charge.currency):
         return None
     return owed_minor if found else charge.amount_minor - back_minor
+
+
+def _left_since(charge: ChargeAttempt, left_minor: int | None, *, paid_minor: int) -> int:
+    """What is left to pay of an unexpected charge of which `paid_minor` was recorded as paid. Raises NotPossible if nothing is, or if the sums cannot be compared."""
+    if left_minor is None:
+        raise NotPossible(
+            f"{_is_back_already(charge)}, and its bank has a sum in another currency since: compare the sums"
+        )
+    if left_minor < paid_minor:
+        raise NotPossible(disputes.has_twice(str(charge.ref), paid_minor - left_minor, charge.currency))
+    if left_minor == paid_minor:
+        raise NotPossible(_is_back_already(charge))
+    return left_minor - paid_minor
+
+
+def _is_back_already(charge: ChargeAttempt) -> str:
+    return f"unexpected charge {charge.ref} is back already"
 
 
 def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
@@ -274,8 +297,10 @@ def _record_outside(
     """
     _require_unchanged(session, order, newest)
     disputes.note(session, order.id, charge.attempt, found, newest=newest)
-    attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
-    refunding.settle_outside(session, attempt, by_bank=by_bank)
+    attempt = refunded.recorded_outside(session, charge)  # if more is owed since
+    if attempt is None:
+        attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
+        refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
     if owed_minor is not None:
         not_taken = disputes.not_taken_minor(found, amount_minor=charge.amount_minor, currency=charge.currency)
@@ -301,7 +326,7 @@ def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
 
 
 def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Order, ChargeAttempt]:
-    """The order, locked, and a charge that it has no use for and that nobody gave back. Raises NotPossible."""
+    """The order, locked, and a charge that it has no use for, unless it was given back, and not as somebody recorded. Raises NotPossible."""
     order = locked(session, order_id)
     made = select(ChargeAttempt).where(ChargeAttempt.order_id == order_id, ChargeAttempt.ref == charge_ref)
     charge = session.scalar(made)
@@ -312,6 +337,6 @@ def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Orde
             f"order {order.number} waits for {charge_ref} to go back before it charges what is due: run `prorata orders cancel {order.number}` first, "
             f"then `prorata orders refunded-outside {order.number}`, without --charge"
         )
-    if refunded.is_refunded(session, charge):
-        raise NotPossible(f"unexpected charge {charge_ref} is back already")
+    if refunded.is_refunded(session, charge) and refunded.paid_minor(session, charge) is None:
+        raise NotPossible(_is_back_already(charge))
     return order, charge

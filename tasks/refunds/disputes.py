@@ -190,6 +190,14 @@ def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_mi
     return f"{taken}: do not pay that. The remaining {left} is owed still: pay only that by other means"
 
 
+def has_twice(charge_ref: str, amount_minor: int, currency: str) -> str:
+    """That the customer got more of an unexpected charge than it was, since a person recorded what they paid of it."""
+    return (
+        f"the customer has {_sum(amount_minor, currency)} of unexpected charge {charge_ref} twice: as was recorded by `prorata orders refunded-outside`, "
+        "and from their bank or the provider. Pay nothing more, and send the bank proof of what was paid"
+    )
+
+
 def sum_taken_back(disputes: Sequence[Dispute]) -> str:
     """What the bank has taken of the charge, in words."""
     sums: dict[str, int] = {}

@@ -141,6 +141,22 @@ def recorded_entries(session: Session, attempt: RefundAttempt) -> Sequence[Mappi
     return session.scalars(select(OrderEvent.facts).where(*about, of_it).order_by(OrderEvent.id)).all()
 
 
+def recorded_outside(session: Session, charge: ChargeAttempt) -> RefundAttempt | None:
+    """The refund of the charge that a person recorded as made by other means."""
+    made = (each for each in attempts_of(session, charge) if each.status is RefundState.SUCCEEDED)
+    return next(filter(is_settled_outside, made), None)
+
+
+def paid_minor(session: Session, charge: ChargeAttempt) -> int | None:
+    """What a person recorded as paid of the charge by other means; None if nobody has, or not how much."""
+    attempt = recorded_outside(session, charge)
+    entries = () if attempt is None else recorded_entries(session, attempt)
+    if not entries or any("owed_minor" not in facts for facts in entries):
+        return None
+    paid: int = sum(facts["owed_minor"] for facts in entries)
+    return paid
+
+
 def _settled_outside(order_id: UUID) -> Select[RefundAttempt]:
     return (
         select(RefundAttempt)

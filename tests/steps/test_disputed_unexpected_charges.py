@@ -11,6 +11,7 @@ from tasks.errors import RefundRefused
 from tasks.operating import outside_refunds, support_refund
 from tasks.operating.order_at_hand import NotPossible
 from tasks.refunds import refunding
+from tests.support import books
 from tests.support.disputes import bought, dispute, named, told_by_whom, turn
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World
@@ -216,6 +217,11 @@ def test_a_part_that_went_back_unheard_is_known_once_the_provider_was_asked(worl
     assert named(world) == []
 
 
+def waiting(world: World) -> list[bool]:
+    """Of what `prorata ledger verify` names, whether each waits for the bank's decision."""
+    return [difference.waits for difference in books.differences(world)]
+
+
 def said(world: World, order_id: UUID) -> list[str]:
     """What a person is told to do, without ids."""
     rows = sorted(world.rows(OrderEvent, order_id=order_id, kind="refund.refused"), key=lambda row: row.id)
@@ -288,3 +294,53 @@ def test_of_what_nobody_was_told_to_give_back_nothing_is_said_once_the_bank_has_
         dispute(world, late, status)
         world.notify(late, "charge.dispute.updated")
     assert said(world, order_id) == []
+
+
+def turns(world: World, charge: str, *statuses: str) -> None:
+    for status in statuses:
+        turn(world, charge, status)
+        world.notify(charge, "charge.dispute.updated")
+
+
+def test_what_the_bank_has_given_up_since_the_rest_was_recorded_is_owed_and_recorded_again(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    world.stripe.control("dispute", payment_intent=late, status="lost", amount=19_00)
+    world.notify(late, "charge.dispute.closed")
+    assert settle(order_id, late) == (100_00, "EUR")
+    turns(world, late, "needs_response")
+    assert (said(world, order_id)[-1], named(world)) == (DO_NOT_PAY, [])
+    with pytest.raises(NotPossible, match="has not decided yet"):
+        settle(order_id, late)
+    turns(world, late, "won", "won")
+    won = f"{OWED.format(1900)}, though its dispute du_1 was won; the provider refunds it no more"
+    assert said(world, order_id)[1:] == [DO_NOT_PAY, won]
+    assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "10000")]
+    assert settle(order_id, late) == (19_00, "EUR")
+    assert (world.refunds(order_id), named(world)) == ([("succeeded", 119_00)], [])
+    assert [each["owed_minor"] for each in world.noted(order_id, "refund.settled_outside")] == [100_00, 19_00]
+    with pytest.raises(NotPossible, match="is back already"):
+        settle(order_id, late)
+
+
+def test_what_the_bank_takes_since_it_was_recorded_as_paid_the_customer_has_twice(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    dispute(world, late, "won")
+    world.notify(late, "charge.dispute.closed")
+    assert settle(order_id, late) == (119_00, "EUR")
+    turns(world, late, "needs_response", "lost")
+    twice = (
+        "the customer has 11900 EUR (minor units) of unexpected charge pi_1 twice: as was recorded by `prorata orders refunded-outside`, "
+        "and from their bank or the provider. Pay nothing more, and send the bank proof of what was paid"
+    )
+    assert said(world, order_id)[1:] == [DO_NOT_PAY, twice]
+    assert waiting(world) == [False]
+    assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "23800")]
+    with pytest.raises(NotPossible, match="twice"):
+        settle(order_id, late)
+    turns(world, late, "won")
+    assert said(world, order_id)[-1] == (
+        "the dispute du_1 of pi_1 was won, and the money is back: nothing of it is owed any more"
+    )
+    assert named(world) == []
