@@ -1,49 +1,58 @@
 """Which orders' charges paid for a period: its own order's, and those of the periods that were credited to it, from change to change."""
 
 from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import CTE, Double, Select, and_, cast, func, select
+from sqlalchemy import CTE, Numeric, Select, and_, cast, func, select
 from sqlalchemy.orm import Session, aliased
 
 from models.orders import OrderLine
 from models.subscriptions import SubscriptionPeriod
 
-_LEFT: Final = 0.5
-"""minor units of a charge below which nothing of it is left, so that chains of changes end"""
+_WHOLE: Final = cast(1, Numeric)
 
 
 def one_period() -> CTE:
-    """What paid for the statement's `SubscriptionPeriod`: order, subscription, and the share of what that order charged for it that is `left` in this one.
+    """What paid for the statement's `SubscriptionPeriod`: order, subscription, and the share of what that order charged for it that is left in this one, as `left` of `whole`.
 
     What was charged nothing nobody has paid for.
     """
-    whole = cast(1, Double).label("left")
-    own = select(SubscriptionPeriod.order_id, SubscriptionPeriod.subscription_id, whole)
+    own = select(
+        SubscriptionPeriod.order_id, SubscriptionPeriod.subscription_id, _WHOLE.label("left"), _WHOLE.label("whole")
+    )
     return _followed_back(own.where(SubscriptionPeriod.charged_minor > 0).correlate(SubscriptionPeriod), nesting=True)
 
 
-def shares(session: Session, order_id: UUID) -> Mapping[UUID, float]:
+def shares(session: Session, order_id: UUID) -> Mapping[UUID, Fraction]:
     """By order, the share of its charge, at most, that paid for what an order keeps of what it charged: no later change has credited that."""
-    credited = func.coalesce(SubscriptionPeriod.unused_minor, 0)
-    kept = cast(1 - 1.0 * credited / SubscriptionPeriod.charged_minor, Double).label("left")
-    own = select(SubscriptionPeriod.order_id, SubscriptionPeriod.subscription_id, kept)
+    kept = SubscriptionPeriod.charged_minor - func.coalesce(SubscriptionPeriod.unused_minor, 0)
+    own = select(
+        SubscriptionPeriod.order_id,
+        SubscriptionPeriod.subscription_id,
+        cast(kept, Numeric).label("left"),
+        cast(SubscriptionPeriod.charged_minor, Numeric).label("whole"),
+    )
     of_order = own.where(SubscriptionPeriod.order_id == order_id, SubscriptionPeriod.charged_minor > 0)
     paying = _followed_back(of_order, nesting=False)
-    found = session.execute(select(paying.c.order_id, func.max(paying.c.left)).group_by(paying.c.order_id))
-    return dict(found.all())
+    found: dict[UUID, Fraction] = {}
+    for paid_by, left, whole in session.execute(select(paying.c.order_id, paying.c.left, paying.c.whole)):
+        found[paid_by] = max(found.get(paid_by, Fraction(0)), Fraction(left) / Fraction(whole))
+    return found
 
 
-def _followed_back(own: Select[UUID, UUID, float], *, nesting: bool) -> CTE:
-    """From change to change, while half a minor unit of what a period was charged is left."""
+def _followed_back(own: Select[UUID, UUID, Decimal, Decimal], *, nesting: bool) -> CTE:
+    """From change to change, while half a minor unit of what a period was charged is left, so that chains of changes end."""
     line, earlier = aliased(OrderLine), aliased(SubscriptionPeriod)
     paying = own.cte("paying", recursive=True, nesting=nesting)
     begun_by = and_(line.order_id == paying.c.order_id, line.subscription_id == paying.c.subscription_id)
+    left = paying.c.left * earlier.unused_minor
     credited = (
-        select(earlier.order_id, earlier.subscription_id, paying.c.left * earlier.unused_minor / earlier.charged_minor)
+        select(earlier.order_id, earlier.subscription_id, left, paying.c.whole * earlier.charged_minor)
         .join_from(paying, line, begun_by)
         .join(earlier, earlier.id == line.from_period_id)
-        .where(earlier.charged_minor > 0, paying.c.left * earlier.unused_minor >= _LEFT)
+        .where(earlier.charged_minor > 0, 2 * left >= paying.c.whole)
     )
     return paying.union_all(credited)

@@ -8,6 +8,7 @@ That charge is the order's own, or, if the order changed a period, one that paid
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import select
@@ -28,7 +29,7 @@ class Taken:
     """A charge that paid for an order, of which the customer's bank has money, or the customer what the provider's dashboard refunded."""
 
     charge: ChargeAttempt
-    share: float
+    share: Fraction
     """of the charge, that paid for what the order keeps"""
     disputes: Sequence[Mapping[str, Any]]
     """the newest entry in the timeline about each dispute by which the bank has it"""

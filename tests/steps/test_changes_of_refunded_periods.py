@@ -13,7 +13,7 @@ from models.orders import Order
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
-from models.subscriptions import SubscriptionPeriod
+from models.subscriptions import Subscription, SubscriptionPeriod
 from models.vat_follow_ups import FollowUpOutcome
 from tasks.operating import dispute_settlements
 from tasks.policy import VatOutage
@@ -26,7 +26,7 @@ from tests.support.disputes import bought, give_back, named, refused
 from tests.support.payment import given_up_and_paid_late, refund_by_hand
 from tests.support.places import at
 from tests.support.vat_outage import ask_again, during_outage, follow_up, nothing_differs
-from tests.support.world import YEAR, Customer, World, change, purchase, trial
+from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, trial
 
 REFUNDED = [RefusalCode.PAYMENT_REFUNDED]
 
@@ -112,18 +112,73 @@ def test_goodwill_from_before_a_change_does_not_keep_the_period_that_the_change_
     assert world.balance(ada) == balance - 119_00
 
 
-def test_what_goes_back_after_a_change_counts_and_what_went_back_before_does_not(world: World) -> None:
-    """Of 1190.00 the change credits half, and its period costs 595.00; of 119.00 that go back then, half falls on it."""
+def refunded_of_the_running_period(world: World) -> int:
+    of_running = (
+        select(refunded_elsewhere.of_period())
+        .select_from(SubscriptionPeriod)
+        .join(Subscription, Subscription.id == SubscriptionPeriod.subscription_id)
+        .where(Subscription.product_code == "desk", SubscriptionPeriod.closed_at.is_(None))
+    )
+    with world.begin() as session:
+        return session.scalars(of_running).one()
+
+
+@pytest.mark.parametrize(("after", "counted"), [(595_00, 0), (595_01, 1), (714_00, 119_00), (1190_00, 595_00)])
+@pytest.mark.parametrize("before", [0, 595_00])
+def test_what_goes_back_of_an_earlier_charge_counts_first_for_what_was_used_of_it_whenever_it_went(
+    world: World, before: int, after: int, counted: int
+) -> None:
+    """Of 1190.00 half is used, and the other half is what the change's period costs."""
+    ada = world.customer()
+    bought = world.buy(ada, purchase("desk", interval=YEAR))
+    if before:
+        goes_back(world, bought.id, before)
+    half_is_over(world, ada)
+    changed = world.buy(ada, change("desk", seats=5))
+    assert (changed.lines[0].unused_minor + changed.lines[0].unused_tax_minor, changed.due_minor) == (595_00, 0)
+    if after > before:
+        goes_back(world, bought.id, after - before)
+    assert refunded_of_the_running_period(world) == counted
+
+
+def test_a_charge_that_went_back_in_two_parts_around_a_change_is_not_credited_once_more(world: World) -> None:
     ada = world.customer()
     bought = world.buy(ada, purchase("desk", interval=YEAR))
     goes_back(world, bought.id, 595_00)
     half_is_over(world, ada)
     world.buy(ada, change("desk", seats=5))
-    goes_back(world, bought.id, 119_00)
-    [period] = [each for each in world.rows(SubscriptionPeriod) if each.closed_at is None]
-    with world.begin() as session:
-        of_period = select(refunded_elsewhere.of_period()).where(SubscriptionPeriod.id == period.id)
-        assert (period.charged_minor, session.scalar(of_period)) == (500_00, 59_50)
+    goes_back(world, bought.id, 595_00)
+    half_is_over(world, ada)
+    assert refused(world, ada, change("desk", seats=1, interval=MONTH)) == REFUNDED
+    assert world.balance(ada) == 0
+
+
+def test_of_two_charges_that_went_back_nothing_is_credited_once_more_although_one_went_before_the_second_change(
+    world: World,
+) -> None:
+    """Of 119.00 nothing is used, then half of 238.00, for which the first charge alone would not have to be kept."""
+    ada, first, _ = bought(world)
+    second = world.buy(ada, change("desk", seats=20))
+    assert second.due_minor == 119_00
+    goes_back(world, first, 119_00)
+    half_is_over(world, ada)
+    assert world.buy(ada, change("desk", seats=10)).lines[0].unused_minor == 100_00
+    assert refunded_of_the_running_period(world) == 0
+    goes_back(world, second.id, 119_00)
+    assert refunded_of_the_running_period(world) == 119_00
+    assert refused(world, ada, change("desk", seats=1)) == REFUNDED
+
+
+def test_of_a_charge_for_two_products_no_more_counts_for_what_one_of_them_was_changed_to_than_its_credit(
+    world: World,
+) -> None:
+    ada = world.customer()
+    bought = world.buy(ada, purchase("desk"), purchase("wiki", "basic", seats=10))
+    half_is_over(world, ada)
+    changed = world.buy(ada, change("desk", seats=20))
+    goes_back(world, bought.id, bought.due_minor)
+    assert refunded_of_the_running_period(world) == 59_50
+    assert changed.due_minor == 238_00 - 59_50
 
 
 def test_goodwill_that_fails_after_a_change_covers_as_much_that_goes_back_then(world: World) -> None:
@@ -141,7 +196,7 @@ def test_goodwill_that_fails_after_a_change_covers_as_much_that_goes_back_then(w
 
 
 def test_a_refund_is_noted_before_a_change_is_activated_or_after_it_and_never_meanwhile(world: World) -> None:
-    """Or the change would not know of it, and those after it would take it for known."""
+    """Or the change would not know of it."""
     ada, bought_id, _ = bought(world)
     order_id = world.place(ada, change("desk", seats=1))
     refund = Refund("re_1", RefundStatus.SUCCEEDED, 119_00, "EUR")

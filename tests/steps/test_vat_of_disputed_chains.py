@@ -101,6 +101,18 @@ def test_of_what_the_bank_took_each_order_bears_the_share_that_it_kept(world: Wo
     assert told(world, changed)["owed_minor"] == 22_00 - 6_00
 
 
+def test_the_share_that_a_change_bears_is_exact(world: World) -> None:
+    """14 of 100 is no binary fraction: of 100.00 it would be a little more than 14.00, and a cent of VAT less would be owed."""
+    eva, bought = during_outage(world, VatOutage.CHARGE_VAT)
+    running = world.subscription(eva, "desk")
+    world.time = running.period_start + (running.period_end - running.period_start) * 86 / 100
+    changed = changed_in_the_outage(world, eva, 11)
+    assert changed.lines[0].unused_minor == 14_00
+    loses(world, bought, 100_00)
+    ask_again(world)
+    assert told(world, changed)["owed_minor"] == 22_00 - 14_00
+
+
 def test_vat_of_a_change_is_not_withheld_for_what_the_bank_took_of_a_period_that_was_over(world: World) -> None:
     eva, bought = during_outage(world, VatOutage.CHARGE_VAT)
     world.pass_time(days=40)
