@@ -19,6 +19,7 @@ from tasks.operating.order_at_hand import NotPossible, completed, disputed, let_
 from tasks.operating.resumption import Resumption, resume
 from tasks.ports import Dispute
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
+from tasks.vat import vat_at_bank
 from tasks.wiring import begin, now, payments
 
 log = structlog.get_logger(__name__)
@@ -39,8 +40,8 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
     """`settle_refund`, unless the provider has refunded the charge after all.
 
     What it has refunded is noted, even if this is refused.
-    Of a completed order the charge must have been taken back by the customer's bank: what it bought ends then, too.
-    rest_paid: if the bank took a part for good, the rest was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could
+    Of a completed order the charge must have been taken back by the customer's bank, or refunded but for VAT: what it bought ends then, too.
+    rest_paid: if the bank took a part for good, or VAT was left to a person, the rest was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could
     not be asked about a completed order, or about a charge that the bank has taken back by what is noted here.
     """
     with begin() as session:
@@ -188,7 +189,8 @@ def _settle_dispute(
 ) -> int | None:
     """End what a completed order bought, whose charge the customer's bank has taken back for good. Returns what was left to pay. Raises NotPossible.
 
-    The same for one whose dispute was won: the provider no longer refunds that, so a person did by other means.
+    The same for one whose dispute was won: the provider no longer refunds that, so a person did by other means. And for one of which no more
+    than VAT is left that was to be paid so, if a person says that it was.
     """
     back = _went_back_minor(charge)
     if back >= charge.amount_minor:
@@ -196,7 +198,7 @@ def _settle_dispute(
             f"the provider has given back what order {order.number} was charged: run `prorata orders refund {order.number}`, which records that"
         )
     found, owed = disputed(charge)
-    if not found:
+    if not found and not (rest_paid and _is_vat(order, charge.amount_minor - back)):
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
@@ -207,7 +209,7 @@ def _settle_dispute(
         dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
         _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
         try:
-            support_refund.refund(session, order.id, by=by, why=why, now=now(), by_bank=True)
+            support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
         except NotPossible as refused:
             # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
             raise NotPossible(f"{refused.why}. What to do then: docs/disputes.md, A disputed charge") from None
@@ -216,6 +218,12 @@ def _settle_dispute(
             session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left
         )
     return left
+
+
+def _is_vat(order: Order, left_minor: int) -> bool:
+    """Whether what the provider has not refunded is no more than VAT, which was left to a person."""
+    with begin() as session:
+        return left_minor <= order.tax_minor and vat_at_bank.left_to_a_person(session, order.id) > 0
 
 
 def _require_unchanged(session: Session, order: Order, newest: int | None) -> None:

@@ -19,11 +19,12 @@ from models.timeline_kinds import Kind
 from tasks.operating import dispute_settlements
 from tasks.operating.order_at_hand import NotPossible, completed, disputed, let_it_complete, locked
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
-from tasks.vat import unsent_letters
+from tasks.vat import unsent_letters, vat_at_bank
 from tasks.wiring import begin, now, payments
 
 FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
 _THE_REST: Final = "refund the rest in the provider's dashboard"
+_THE_PAGE: Final = "docs/disputes.md, Disputes and refunds in Stripe's Dashboard"
 
 
 def give_back(order_id: UUID, *, by: str, why: str) -> int:
@@ -47,16 +48,16 @@ def give_back(order_id: UUID, *, by: str, why: str) -> int:
         return refund(session, order_id, by=by, why=why, now=now())
 
 
-def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime, by_bank: bool = False) -> int:
+def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime, is_back: bool = False) -> int:
     """Refund everything that a completed purchase was charged, and end what it bought; `refund_payment` carries it out.
 
     Returns how many users lose their seats with it: whoever buys again assigns them anew.
 
     If all of the charge is back already, so that only the credit note is missing, what it bought may be over: that stays as it is.
-    by_bank: the customer's bank has taken it back; what was refunded in the provider's dashboard is known.
+    is_back: it is, by the customer's bank or by other means, with what was refunded in the provider's dashboard.
     The amount by which the charge was rounded up is taken from the balance again. Trials of the same order cost nothing and go on.
-    Raises NotPossible if nothing was charged to a card, if a part of the charge went back elsewhere, if balance that the order brought cannot be taken back, or unless everything
-    else in the order is a purchase that is still as it was bought.
+    Raises NotPossible if nothing was charged to a card, if balance that the order brought cannot be taken back, unless everything else in the order is a purchase that is still
+    as it was bought, or if a part of the charge went back elsewhere, or VAT was left to a person: in this sequence, so that nobody is sent to refund the rest in vain.
     """
     order = locked(session, order_id, with_lines=True)
     if order.status is not OrderStatus.COMPLETED:
@@ -66,23 +67,17 @@ def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime
     charge = refunded.succeeded_charge(session, order)
     if charge is None:
         raise NotPossible(f"order {order.number} charged no card{_paid_otherwise(order)}")
-    if not by_bank and (rest := _left_by_others(session, charge)):
-        raise NotPossible(
-            f"a part of what order {order.number} was charged went back in the provider's dashboard. Refund the remaining {rest} {charge.currency} "
-            "(minor units) there, too; then this command finds that all of it is back, and ends what was bought"
-        )
-    # If anything went back elsewhere, all did: nothing is left.
-    is_back = by_bank or refunds_elsewhere.sum_minor(session, order_id, charge.attempt) > 0
+    elsewhere = 0 if is_back else refunds_elsewhere.sum_minor(session, order_id, charge.attempt)
     lock_account(session, order.account_id)
-    if credited := _vat_credited(session, order_id):
-        raise NotPossible(
-            f"{credited} {order.currency} (minor units) of what order {order.number} was charged is on the account's balance "
-            "already, as VAT that was not due; giving the whole charge back would give that twice",
-            advice=_THE_REST,
-        )
-    _take_rounding_back(session, order)
-    purchases = [line for line in order.lines if line.action is not Action.TRIAL]
-    unassigned = sum(_end_purchase(session, order, line, now, is_back=is_back) for line in purchases)
+    try:
+        unassigned = _end(session, order, now, is_back=is_back or elsewhere > 0)
+    except NotPossible as refused:
+        if elsewhere <= 0:
+            raise
+        # Its advice is for whoever has had nothing back: what is unused cannot be credited any more, and refunding the rest would end nothing.
+        raise NotPossible(f"{refused.why}. What to do then: {_THE_PAGE}") from None
+    if not is_back and (refusal := _first_there(session, order, charge, elsewhere)):
+        raise NotPossible(refusal)
     unsent_letters.no_longer_owed(session, order_id)
     timeline.note(session, order_id, Kind.REFUND_REQUESTED, {"by": by, "why": why, "unassigned": unassigned})
     waiting_orders.reopen(
@@ -110,10 +105,39 @@ def _paid_otherwise(order: Order) -> str:
     return ", so there is nothing to give back to one"
 
 
-def _left_by_others(session: Session, charge: ChargeAttempt) -> int:
-    """What remains of a charge of which somebody refunded a part elsewhere; 0 if nobody did, or all of it. Our own refund is for the whole."""
-    elsewhere = refunds_elsewhere.sum_minor(session, charge.order_id, charge.attempt)
-    return max(0, charge.amount_minor - elsewhere) if elsewhere else 0
+def _end(session: Session, order: Order, now: datetime, *, is_back: bool) -> int:
+    """Take back what the order added to the balance, and end what it bought. Raises NotPossible. Returns how many users lose their seats."""
+    if credited := _vat_credited(session, order.id):
+        raise NotPossible(
+            f"{credited} {order.currency} (minor units) of what order {order.number} was charged is on the account's balance "
+            "already, as VAT that was not due; giving the whole charge back would give that twice",
+            advice=_THE_REST,
+        )
+    _take_rounding_back(session, order)
+    purchases = [line for line in order.lines if line.action is not Action.TRIAL]
+    return sum(_end_purchase(session, order, line, now, is_back=is_back) for line in purchases)
+
+
+def _first_there(session: Session, order: Order, charge: ChargeAttempt, elsewhere_minor: int) -> str | None:
+    """What a person has to refund in the provider's dashboard first, as our own refund is for the whole; None if nothing or all went back there, and no VAT was to be paid by other means."""
+    rest = max(0, charge.amount_minor - elsewhere_minor)
+    vat = vat_at_bank.left_to_a_person(session, order.id)
+    if not rest or not (elsewhere_minor or vat):
+        return None
+    currency = charge.currency
+    begins = (
+        f"a part of what order {order.number} was charged went back in the provider's dashboard. Refund the remaining {rest} {currency} (minor units) there, too"
+        if elsewhere_minor
+        else f"VAT of order {order.number} was left to a person. Refund {rest} {currency} (minor units) in the provider's dashboard"
+    )
+    told = f"{begins}; then this command finds that all of it is back, and ends what was bought"
+    if not vat:
+        return told
+    only = f"only {rest - vat} {currency}" if rest > vat else "nothing"
+    return (
+        f"{told}. Of that {vat} {currency} is VAT that was to be paid by other means, once: if it was, refund {only} there, "
+        f"and run `prorata orders refunded-outside {order.number} --rest-paid`"
+    )
 
 
 def _vat_credited(session: Session, order_id: UUID) -> int:

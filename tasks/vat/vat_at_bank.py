@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -88,6 +89,12 @@ def vat_owed_minor(session: Session, order: Order, taken: Sequence[Taken]) -> in
         return 0
     back = sum(each.share * _back_minor(each) for each in taken)
     return max(0, math.floor(vat_correction.still_charged(session, order) - back))
+
+
+def left_to_a_person(session: Session, order_id: UUID) -> int:
+    """The VAT that a person was told to pay once the registry had answered; whether they did is recorded nowhere."""
+    told = select(OrderEvent.facts).where(OrderEvent.order_id == order_id, OrderEvent.kind == Kind.VAT_FOLLOWED_UP)
+    return sum(facts.get("owed_minor", 0) for facts in session.scalars(told))
 
 
 def _back_minor(taken: Taken) -> int:

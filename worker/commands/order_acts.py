@@ -130,7 +130,8 @@ def refunded_outside(
     rest_paid: Annotated[
         bool,
         typer.Option(
-            "--rest-paid", help="the customer's bank took a part for good, and the rest was paid by other means"
+            "--rest-paid",
+            help="the customer's bank took a part for good, or the provider refunded all but VAT, and the rest was paid by other means",
         ),
     ] = False,
     charge: Annotated[

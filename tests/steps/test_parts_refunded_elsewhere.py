@@ -1,0 +1,126 @@
+"""An operator refunds an order of whose charge a part went back in the provider's dashboard: nobody is sent to refund the rest in vain, or VAT twice."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+from models.states import OrderStatus
+from tasks.operating import outside_refunds
+from tasks.operating.order_at_hand import NotPossible
+from tasks.policy import VatOutage
+from tests.steps.test_changes_of_refunded_periods import goes_back
+from tests.steps.test_refunds_elsewhere import comes_back
+from tests.support.disputes import bought, give_back, named
+from tests.support.vat_outage import ask_again, during_outage
+from tests.support.world import Customer, World, change
+
+THE_PAGE = r"\. What to do then: docs/disputes\.md, Disputes and refunds in Stripe's Dashboard$"
+
+
+def a_change(world: World) -> UUID:
+    ada, _, _ = bought(world)
+    return world.buy(ada, change("desk", seats=20)).id
+
+
+def a_purchase_that_was_changed(world: World) -> UUID:
+    ada, order_id, _ = bought(world)
+    world.buy(ada, change("desk", seats=20))
+    return order_id
+
+
+def a_purchase_of_which_vat_became_balance(world: World) -> UUID:
+    _, order = during_outage(world, VatOutage.CHARGE_VAT)
+    ask_again(world)
+    return order.id
+
+
+@pytest.mark.parametrize("minor", [20_00, None])
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (a_change, "order 1002 changed what was there before, and that cannot be brought back"),
+        (
+            a_purchase_that_was_changed,
+            "what order 1001 bought was changed by a later order, and that cannot be brought back",
+        ),
+        (
+            a_purchase_of_which_vat_became_balance,
+            "2000 EUR .* is on the account's balance already, .* would give that twice",
+        ),
+    ],
+)
+def test_who_can_never_end_it_is_told_so_and_not_to_refund_the_rest(
+    world: World, order: Callable[[World], UUID], why: str, minor: int | None
+) -> None:
+    order_id = order(world)
+    goes_back(world, order_id, minor or world.order(order_id).due_minor)
+    with pytest.raises(NotPossible, match=why + THE_PAGE):
+        give_back(order_id)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+
+
+def vat_is_left_to_a_person(world: World) -> tuple[Customer, UUID]:
+    """Of 120.00 the dashboard refunded 7.00 before the registry said that 20.00 of it, VAT, was not due: 13.00 is to be paid by other means."""
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    goes_back(world, order.id, 7_00)
+    ask_again(world)
+    return eva, order.id
+
+
+def settle(order_id: UUID) -> bool:
+    return outside_refunds.settle(order_id, by="Olga", why="VAT by transfer", rest_paid=True)
+
+
+def test_vat_that_was_paid_by_other_means_is_not_refunded_with_the_rest(world: World) -> None:
+    eva, order_id = vat_is_left_to_a_person(world)
+    told = (
+        r"Refund the remaining 11300 EUR \(minor units\) there, too; .* Of that 1300 EUR is VAT that was to be paid by other means, once: "
+        r"if it was, refund only 10000 EUR there, and run `prorata orders refunded-outside 1001 --rest-paid`"
+    )
+    with pytest.raises(NotPossible, match=told):
+        give_back(order_id)
+    with pytest.raises(
+        NotPossible, match="can still refund what order 1001 was charged: run `prorata orders refund 1001`"
+    ):
+        settle(order_id)
+    goes_back(world, order_id, 100_00)
+    with pytest.raises(NotPossible, match=r"1300 EUR is VAT .*: if it was, refund nothing there"):
+        give_back(order_id)
+    settle(order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert (world.given_back(eva), world.balance(eva), world.subscription(eva, "desk").status) == (
+        [7_00, 100_00],
+        0,
+        "ended",
+    )
+    assert named(world) == []
+
+
+def test_vat_that_was_not_paid_by_other_means_is_refunded_with_the_rest(world: World) -> None:
+    eva, order_id = vat_is_left_to_a_person(world)
+    goes_back(world, order_id, 113_00)
+    give_back(order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert (sorted(world.given_back(eva)), named(world)) == ([7_00, 113_00], [])
+
+
+def test_nobody_who_may_have_paid_vat_gets_the_whole_charge_refunded_once_the_part_has_failed(world: World) -> None:
+    eva, order_id = vat_is_left_to_a_person(world)
+    comes_back(world, eva, 7_00)
+    world.notify(world.charge_ref(order_id), "refund.failed")
+    with pytest.raises(
+        NotPossible, match=r"Refund 12000 EUR \(minor units\) in the provider's dashboard.*if it was, refund only 10700"
+    ):
+        give_back(order_id)
+    goes_back(world, order_id, 107_00)
+    settle(order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert named(world) == []
+
+
+def test_without_vat_that_was_left_to_a_person_the_rest_is_not_taken_for_paid(world: World) -> None:
+    _, order_id, _ = bought(world)
+    goes_back(world, order_id, 100_00)
+    with pytest.raises(NotPossible, match="the provider can still refund"):
+        settle(order_id)
