@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from models.invoices import Invoice, InvoiceLine, InvoiceReason
 from models.rules import vat
 from models.rules.vat import Treatment
+from models.vat_follow_ups import FollowUpReason, VatFollowUp
 
 
 class Levy(NamedTuple):
@@ -70,6 +71,7 @@ class _Line(NamedTuple):
     charged_buyer: str | None
     charged_number: str | None
     confirmed_number: str | None
+    """under which what was charged with VAT may be credited without; no document says so if a person pays the VAT (`vat.taken_off`)"""
     sold_on: date
     charge_sold_on: date | None
 
@@ -92,7 +94,7 @@ _LINES = (
         _Charged.seller["country"].astext,
         _Charged.buyer["country"].astext,
         _Charged.buyer["vat_number"].astext,
-        _Confirmed.buyer["vat_number"].astext,
+        func.coalesce(_Confirmed.buyer["vat_number"].astext, VatFollowUp.number),
         func.coalesce(_Sold.issued_on, Invoice.issued_on),
         func.coalesce(_ChargedFirst.issued_on, _Charged.issued_on),
     )
@@ -102,6 +104,9 @@ _LINES = (
     .outerjoin(
         _Confirmed,
         and_(_Confirmed.order_id == _Charged.order_id, _Confirmed.reason == InvoiceReason.VAT_NUMBER_CONFIRMED),
+    )
+    .outerjoin(
+        VatFollowUp, and_(VatFollowUp.order_id == _Charged.order_id, VatFollowUp.reason == FollowUpReason.SET_ASIDE)
     )
     .outerjoin(_Sold, and_(_Sold.order_id == Invoice.order_id, _Sold.reason == InvoiceReason.ORDER))
     .outerjoin(

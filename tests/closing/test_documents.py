@@ -26,6 +26,7 @@ from tasks.closing.documents import Day, DocumentLevy, levies
 from tasks.closing.sums import summed_up
 from tasks.operating import outside_refunds, support_refund
 from tasks.policy import VatOutage
+from tests.steps.test_changes_of_refunded_periods import goes_back, half_is_over
 from tests.support.command import SETTINGS, prorata_at_a_terminal, prorata_at_a_terminal_into
 from tests.support.payment import DECLINES, refund
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
@@ -555,3 +556,24 @@ def test_a_document_older_than_its_column_is_supplied_on_its_account_s_day(world
     [row] = listed(world, date(2026, 12, 1), date(2026, 12, 1), by=Day.SUPPLIED)
     assert row.supplied_on == date(2026, 12, 1)
     assert listed(world, date.min, date.max, by=Day.SUPPLIED) == [row]
+
+
+def test_a_credit_of_what_lost_its_vat_without_a_document_has_the_number_that_was_confirmed(world: World) -> None:
+    """The invoice with 20 % stays as it is: a person pays the VAT, and the accountant moves the sale."""
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    goes_back(world, order.id, 7_00)
+    ask_again(world)
+    half_is_over(world, eva)
+    world.buy(eva, change("desk", seats=1))
+    [sale, *later] = listed(world)
+    assert (sale.treatment, sale.vat_number, sale.net_minor, sale.vat_minor) == (
+        "destination_rate",
+        None,
+        100_00,
+        20_00,
+    )
+    assert [(each.treatment, each.amends, each.vat_number, each.net_minor) for each in later] == [
+        ("reverse_charge", None, NUMBER, 10_00),
+        ("reverse_charge", sale.number, NUMBER, -50_00),
+    ]
+    assert_each_document_is_the_sum_of_its_rows(world)
