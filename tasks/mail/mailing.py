@@ -2,17 +2,16 @@
 
 The letter's row is inserted before it is sent and marked afterwards. SMTP leaves one window open, between the server's acceptance and our
 mark: after a crash there the letter is sent again, under the same Message-ID. So nothing else happens in that window, not even a wait for
-a slot (`tasks.slots`), which behind many other threads takes a hundred times as long as the mark. A lost answer leaves it open, too:
-`unanswered` limits how often the letter is sent then.
+a slot (`tasks.slots`), which behind many other threads takes a hundred times as long as the mark; and `marking` outlasts a failover of
+PostgreSQL. A lost answer leaves it open, too: `unanswered` limits how often the letter is sent then.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Boolean, String, Uuid, bindparam, text
+from sqlalchemy import Boolean, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
 from models import recording, step_ends
@@ -24,7 +23,7 @@ from models.states import LetterKind, LetterStatus, OrderStatus
 from tasks.errors import NO_DATABASE, OutcomeUnknown, Refused
 from tasks.failure_points import reach
 from tasks.letters.compose import message_id
-from tasks.mail import at_once, unanswered
+from tasks.mail import at_once, marking, unanswered
 from tasks.mail.writing import written
 from tasks.wiring import begin, begin_alone, mailer, outside, policy
 
@@ -68,7 +67,7 @@ def _send_now(order: Order, kind: LetterKind, *, completes: bool) -> bool:
             log.info("email handed over", message_id=letter.message_id)
             completed = completes and complete_with(order, kind)
             if not completed:
-                end_letter(order, kind, LetterStatus.SENT)
+                marking.mark(order, kind, LetterStatus.SENT)
             return completed
     except OutcomeUnknown as lost:
         unanswered.note(order, kind, lost)
@@ -76,7 +75,8 @@ def _send_now(order: Order, kind: LetterKind, *, completes: bool) -> bool:
     except Refused as refused:
         fields = {"order_id": str(order.id), "kind": kind.value, "code": refused.code}
         log.warning("letter undeliverable", **fields)
-        end_letter(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
+        with outside():
+            marking.mark(order, kind, LetterStatus.UNDELIVERABLE, code=refused.code)
         return False
 
 
@@ -108,29 +108,9 @@ def complete_with(order: Order, kind: LetterKind) -> bool:
     except NO_DATABASE:
         return False
     except LeaseLost:
-        end_letter(order, kind, LetterStatus.SENT)
+        marking.mark(order, kind, LetterStatus.SENT)
         raise
     return True
-
-
-def end_letter(order: Order, kind: LetterKind, status: LetterStatus, *, code: str | None = None) -> None:
-    """Mark the letter. Tried twice, the second time on another connection, because a letter left unmarked is sent again later."""
-    params = {
-        "order_id": order.id,
-        "kind": kind.value,
-        "status": status.value,
-        "event": f"letter.{status}",
-        "code": code,
-    }
-    try:
-        _mark(params)
-    except NO_DATABASE:
-        _mark(params)
-
-
-def _mark(params: dict[str, Any]) -> None:
-    with begin_alone() as session:
-        _END.run(session, params)
 
 
 _BEGUN = """
@@ -156,17 +136,3 @@ _END_AND_BEGIN = Prepared[UUID, str | None](
 """)  # noqa: S608 - put together from constants
 )
 """The same, with the ends of earlier steps. No message id if the letter was sent before; no row if another worker has the order."""
-_END = Prepared[()](
-    text("""
-    WITH held AS (SELECT id FROM orders WHERE id = :order_id FOR NO KEY UPDATE),
-    marked AS (
-        UPDATE sent_letters SET status = :status, sent_at = clock_timestamp()
-        WHERE order_id = :order_id AND kind = :kind AND status = 'sending' AND EXISTS (SELECT FROM held)
-        RETURNING kind
-    )
-    INSERT INTO order_events (order_id, kind, facts)
-    SELECT :order_id, :event, jsonb_strip_nulls(jsonb_build_object('kind', kind, 'code', :code)) FROM marked
-""").bindparams(bindparam("order_id", type_=Uuid), bindparam("code", type_=String))
-)
-"""Runs whether or not our lease still holds. The order's row is locked first, as for every timeline entry (`timeline.note`): the foreign
-key's own lock would come only after the entry's id was drawn, and would mostly have to wait for the same transactions anyway."""

@@ -23,7 +23,7 @@ from models.rules.refusals import RefusalCode
 from models.states import LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks import placement, wiring
-from tasks.mail import mailing
+from tasks.mail import mailing, marking
 from tasks.operating import support_refund
 from tasks.placement import RequestRefused
 from tasks.upstream import seats
@@ -252,9 +252,7 @@ def begun(world: World, kind: LetterKind) -> Order:
 
 def test_a_letters_mark_comes_after_what_is_noted_by_who_has_the_order(world: World) -> None:
     order = begun(world, LetterKind.SEAT_PROMPT)
-    timeline = noted_meanwhile(
-        world, order.id, lambda: mailing.end_letter(order, LetterKind.SEAT_PROMPT, LetterStatus.SENT)
-    )
+    timeline = noted_meanwhile(world, order.id, lambda: marking.mark(order, LetterKind.SEAT_PROMPT, LetterStatus.SENT))
     assert timeline[-2:] == ["noted.meanwhile", "letter.sent"]
 
 

@@ -20,7 +20,7 @@ from models.orders import Order
 from models.states import FORWARD, LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
 from tasks import slots, wiring
-from tasks.mail import mailing
+from tasks.mail import marking
 from tests.steps.test_crashes import places
 from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, just_before, told
 from tests.support.places import at, dying_at
@@ -113,7 +113,7 @@ def test_a_letter_that_another_has_sent_stays_sent(world: World, events: Events)
     """A stale worker's no of the mail server, come late, changes nothing."""
     order_id = world.place(world.customer(), purchase())
     delivered(order_id, Step.VALIDATE_CART)
-    mailing.end_letter(world.order(order_id), LetterKind.CONFIRMATION, LetterStatus.UNDELIVERABLE)
+    marking.mark(world.order(order_id), LetterKind.CONFIRMATION, LetterStatus.UNDELIVERABLE)
     assert {row.status for row in world.rows(SentLetter, order_id=order_id)} == {LetterStatus.SENT}
     assert world.timeline(order_id).count("letter.sent") == 2
     assert "letter.undeliverable" not in world.timeline(order_id)

@@ -13,7 +13,7 @@ from models.orders import Order
 from models.recording import CARRIED
 from models.states import AttemptStatus, LetterKind, LetterStatus, OrderStatus, Step
 from tasks.charges import charge_attempts
-from tasks.mail import mailing
+from tasks.mail import mailing, marking
 from tests.support.places import at
 from tests.support.world import World, end_waits, purchase
 
@@ -120,7 +120,7 @@ def test_who_is_overtaken_does_not_mark_a_letter_with_the_end_of_the_order(world
 
 def test_a_letter_that_was_found_undeliverable_meanwhile_stays_so_at_the_end_of_the_order(world: World) -> None:
     ours = at_its_last_letter(world)
-    mailing.end_letter(ours, LetterKind.SEAT_PROMPT, LetterStatus.UNDELIVERABLE, code="550")
+    marking.mark(ours, LetterKind.SEAT_PROMPT, LetterStatus.UNDELIVERABLE, code="550")
     with world.begin() as session:
         recording.stop(session, ours, Ending(OrderStatus.COMPLETED), letter=LetterKind.SEAT_PROMPT)
     [letter] = world.rows(SentLetter, order_id=ours.id, kind=LetterKind.SEAT_PROMPT)

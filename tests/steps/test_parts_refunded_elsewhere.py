@@ -8,6 +8,7 @@ import pytest
 from models.states import OrderStatus
 from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
+from tasks.operating.outside_refunds import Recorded
 from tasks.policy import VatOutage
 from tests.steps.test_changes_of_refunded_periods import goes_back
 from tests.steps.test_refunds_elsewhere import comes_back
@@ -68,7 +69,7 @@ def vat_is_left_to_a_person(world: World) -> tuple[Customer, UUID]:
     return eva, order.id
 
 
-def settle(order_id: UUID) -> bool:
+def settle(order_id: UUID) -> Recorded:
     return outside_refunds.settle(order_id, by="Olga", why="VAT by transfer", rest_paid=True)
 
 

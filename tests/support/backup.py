@@ -25,7 +25,7 @@ def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]
             here: Engine = world.transactions.engine
             here.dispose()
             name = f"{here.url.database}_backup"
-            with _left_alone(postgres_server, str(here.url.database)):
+            with left_alone(postgres_server, str(here.url.database)):
                 kept = create_engine(postgres_server.create_database(name, template=here.url.database))
             exits.callback(postgres_server.drop_database, name)
             exits.callback(kept.dispose)
@@ -41,7 +41,7 @@ def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]
 
 
 @contextmanager
-def _left_alone(server: PostgresServer, database: str) -> Iterator[None]:
+def left_alone(server: PostgresServer, database: str) -> Iterator[None]:
     """Nobody is connected to it, nor can be: only so it can be copied, and the thread that renews leases may be about to ask it."""
     server_engine = create_engine(server.url, isolation_level="AUTOCOMMIT")
     with server_engine.connect() as connection:
