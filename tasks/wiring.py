@@ -29,6 +29,8 @@ class Wiring:
     """aware, UTC"""
     longest_letter: timedelta = timedelta(minutes=16)
     """that `mailer` may take for one"""
+    longest_delivery: timedelta = timedelta(hours=1)
+    """that all of an order's steps in one process may take: a delivery that takes longer hangs"""
 
 
 class NotWired(RuntimeError):

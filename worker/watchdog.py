@@ -1,4 +1,5 @@
-"""A worker that no longer takes messages, though it lives and its broker answers, ends itself: its supervisor starts it again.
+"""A worker that hangs ends itself, and its supervisor starts it again: one that takes no messages, though its broker answers; one whose log
+nobody reads, so that each thread that logs waits for ever; one with a delivery that never ends, whatever its other threads do.
 
 A thread beside Celery's loop regularly sends the worker a canary, and checks when it last took any message. While every slot of the pool
 is busy, or once the worker was told to end, it cannot take a canary, so that time does not count, unless it is longer than any delivery takes.
@@ -17,39 +18,26 @@ from celery import signals
 from celery.worker import state
 from redis.exceptions import RedisError
 
-from worker import health
-from worker.adapters import smtp, stripe, vies
+from worker import health, logs
 from worker.environment import settings
-from worker.settings import Settings
+from worker.longest_delivery import longest_delivery
 
 log = structlog.get_logger(__name__)
 
 EVERY = 20.0
 """seconds between canaries"""
 PATIENCE = 70.0
-"""seconds without any message, though a slot is free, after which the worker is at fault"""
+"""seconds without any message, though a slot is free, or with a log that takes no line, after which the worker is at fault"""
+A_LINE = 2.0
+"""seconds that a log that is read, if slowly, may take until it has room for a line"""
 
 LAST_WORDS = 2.0
 """seconds that the log may take to write why the worker ends"""
 
 
-def longest_delivery(chosen: Settings) -> float:
-    """Seconds that one delivery may take: all of an order's steps in this process, each answer as late as `chosen` lets it be.
-
-    Counted generously: ten calls of Stripe, two of VIES, three letters, each with its tries, and a minute and a half for our own work
-    and the pauses between tries. A run of VAT follow-ups or of late charges takes less: after its minute,
-    one question and one letter, or the calls about one charge. (Several runs may be at work; each is a delivery of its own.)
-    """
-    stripe_call = stripe.PATIENCE + stripe.CONNECT_TIMEOUT + chosen.stripe_timeout_seconds
-    vies_call = vies.TOTAL_TIMEOUT + chosen.vies_timeout_seconds
-    letter = smtp.longest_letter(chosen.smtp_timeout_seconds)
-    return 10 * stripe_call + 2 * vies_call + 3 * letter + 90.0
-
-
-def say(*, seconds: int) -> None:
-    """Returns even if nobody reads our log: a full pipe stops each thread that writes to it, and may be why the worker takes nothing."""
-    words = {"event": "worker takes no messages; ending it", "seconds": seconds}
-    speaker = threading.Thread(target=log.critical, kwargs=words, daemon=True)
+def say(why: str, **fields: Any) -> None:
+    """Returns even if nobody reads our log: a full pipe stops each thread that writes to it."""
+    speaker = threading.Thread(target=log.critical, args=(why,), kwargs=fields, daemon=True)
     speaker.start()
     speaker.join(LAST_WORDS)
 
@@ -58,7 +46,8 @@ def say(*, seconds: int) -> None:
 class Watchdog:
     """send: give the worker something to take; raises RedisError where the broker is away. give_up: end the worker.
 
-    full: whether every slot of the pool is busy. begun: how many deliveries have begun so far. longest: seconds that one may take.
+    full: whether every slot of the pool is busy. begun: how many deliveries have begun so far. deliveries: those at work, as words that
+    tell each from all others. log_is_read: whether our log takes another line. longest: seconds that a delivery may take.
     """
 
     send: Callable[[], None]
@@ -66,14 +55,18 @@ class Watchdog:
     now: Callable[[], float] = time.monotonic
     full: Callable[[], bool] = lambda: False
     begun: Callable[[], int] = lambda: 0
+    deliveries: Callable[[], set[str]] = set
+    log_is_read: Callable[[], bool] = lambda: True
     longest: float = 0.0
     last_taken: float = field(init=False)
     counted_from: float = field(init=False)
     seen: int = field(init=False, default=0)
     ending: bool = field(init=False, default=False)
+    last_read: float = field(init=False)
+    at_work: dict[str, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.last_taken = self.counted_from = self.now()
+        self.last_taken = self.counted_from = self.last_read = self.now()
 
     def taken(self, **_: Any) -> None:
         """The worker took a message, began to work on it, or finished one."""
@@ -85,6 +78,23 @@ class Watchdog:
         self.taken()
 
     def look(self) -> None:
+        self.look_at_log()
+        self.look_at_deliveries()
+        self.look_at_messages()
+
+    def look_at_log(self) -> None:
+        if self.log_is_read():
+            self.last_read = self.now()
+        elif (seconds := self.now() - self.last_read) > PATIENCE:
+            self.end("worker's log is not read; ending it", seconds=round(seconds))
+
+    def look_at_deliveries(self) -> None:
+        self.at_work = {each: self.at_work.get(each, self.now()) for each in self.deliveries()}
+        hanging = [each for each, since in self.at_work.items() if self.now() - since > self.longest]
+        if hanging:
+            self.end("delivery never ends; ending its worker", deliveries=hanging, seconds=round(self.longest))
+
+    def look_at_messages(self) -> None:
         if (begun := self.begun()) != self.seen:  # a message that waited here for its ETA: it was not received just now
             self.seen = begun
             self.taken()
@@ -96,15 +106,27 @@ class Watchdog:
         if (self.ending or self.full()) and self.now() - self.last_taken <= self.longest:
             self.counted_from = self.now()
         if self.now() - self.counted_from > PATIENCE:
-            try:
-                say(seconds=round(self.now() - self.last_taken))
-            finally:
-                self.give_up()
+            self.end("worker takes no messages; ending it", seconds=round(self.now() - self.last_taken))
+
+    def end(self, why: str, **fields: Any) -> None:
+        try:
+            say(why, **fields)
+        finally:
+            self.give_up()
 
     def run(self) -> None:
         while True:
             self.look()
             time.sleep(EVERY)
+
+
+def _at_work() -> set[str]:
+    """Each delivery's task with its arguments (an order's id), and what tells it from an earlier one of the same message."""
+    while True:
+        try:
+            return {f"{each.name}{each.argsrepr} {each.id} {each.time_start}" for each in state.active_requests}
+        except RuntimeError:  # another thread has just begun one, or ended it
+            continue
 
 
 @signals.worker_ready.connect
@@ -115,6 +137,8 @@ def _start(sender: Any, **_: Any) -> None:
         give_up=lambda: os.kill(os.getpid(), signal.SIGKILL),
         full=lambda: len(state.active_requests) >= sender.pool.limit,
         begun=lambda: state.all_total_count[0],
+        deliveries=_at_work,
+        log_is_read=lambda: logs.are_read(within=A_LINE),
         longest=longest_delivery(settings()),
     )
     signals.task_received.connect(watchdog.taken, weak=False)

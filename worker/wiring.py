@@ -14,6 +14,7 @@ from worker.adapters.stripe import StripePayments
 from worker.adapters.vies import BASE_URL, Vies
 from worker.database import Transactions, engine
 from worker.environment import settings
+from worker.longest_delivery import longest_delivery
 from worker.settings import Settings
 
 
@@ -57,4 +58,5 @@ def wired(chosen: Settings, database: Engine) -> wiring.Wiring:
         ),
         policy=chosen.policy(),
         longest_letter=timedelta(seconds=longest_letter(chosen.smtp_timeout_seconds)),
+        longest_delivery=timedelta(seconds=longest_delivery(chosen)),
     )

@@ -19,8 +19,9 @@ from worker.adapters.smtp_dialogue import ANSWER_TIMEOUT, Server
 from worker.adapters.stripe import StripePayments
 from worker.adapters.vies import Vies
 from worker.database import engine
+from worker.longest_delivery import longest_delivery
 from worker.settings import Settings
-from worker.watchdog import EVERY, PATIENCE, Watchdog, longest_delivery
+from worker.watchdog import EVERY, PATIENCE, Watchdog
 from worker.wiring import wired
 
 LONGEST = 600.0
@@ -35,12 +36,21 @@ class Scene:
     takes: bool = True
     full: bool = False
     begun: int = 0
+    log_is_read: bool = True
+    deliveries: set[str] = field(default_factory=set)
     ended: int = 0
     dog: Watchdog = field(init=False)
 
     def __post_init__(self) -> None:
         self.dog = Watchdog(
-            self.send, self.end, lambda: self.time, full=lambda: self.full, begun=lambda: self.begun, longest=LONGEST
+            self.send,
+            self.end,
+            lambda: self.time,
+            full=lambda: self.full,
+            begun=lambda: self.begun,
+            deliveries=lambda: self.deliveries,
+            log_is_read=lambda: self.log_is_read,
+            longest=LONGEST,
         )
 
     def send(self) -> None:
@@ -126,6 +136,35 @@ def test_a_worker_that_is_told_to_end_and_does_not_for_longer_than_any_delivery_
     assert scene.after(EVERY) == 1
 
 
+@pytest.mark.parametrize("broker_is_away", [False, True])
+def test_a_worker_that_takes_messages_but_whose_log_nobody_reads_is_ended(broker_is_away: bool) -> None:
+    scene = Scene(log_is_read=False, broker_is_away=broker_is_away)
+    assert [scene.after(PATIENCE), scene.after(1)] == [0, 1]
+
+
+def test_a_worker_whose_log_is_read_now_and_then_lives() -> None:
+    scene = Scene(log_is_read=False)
+    for _ in range(3):
+        assert scene.after(PATIENCE) == 0
+        scene.log_is_read = True
+        assert scene.after(0) == 0
+        scene.log_is_read = False
+
+
+@pytest.mark.parametrize("broker_is_away", [False, True])
+def test_a_worker_one_of_whose_deliveries_never_ends_is_ended_though_it_takes_messages(broker_is_away: bool) -> None:
+    scene = Scene(deliveries={"hangs"}, broker_is_away=broker_is_away)
+    scene.after(0)
+    assert [scene.after(LONGEST), scene.after(1)] == [0, 1]
+
+
+def test_a_worker_whose_deliveries_end_in_time_lives() -> None:
+    scene = Scene()
+    for each in ("first", "second", "third"):
+        scene.deliveries = {each}
+        assert looks(scene, during=LONGEST) == 0
+
+
 AT_FAULT = """
 import logging, os, signal, threading
 from worker.logs import set_up_logging
@@ -133,7 +172,7 @@ from worker.watchdog import PATIENCE, Watchdog
 
 set_up_logging()
 threading.Thread(target=logging.getLogger().info, args=("stopped, with the lock of the log",), daemon=True).start()
-clock = iter([0.0, *[PATIENCE + 1] * 9])
+clock = iter([0.0, *[PATIENCE + 1] * 19])
 dog = Watchdog(lambda: None, lambda: os.kill(os.getpid(), signal.SIGKILL), lambda: next(clock))
 dog.look()
 """

@@ -1,7 +1,9 @@
 """A slow step keeps its order; a dead one's is free a lease later."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from math import inf
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +13,9 @@ from structlog.testing import capture_logs
 from models import lease, order_cache, recording, step_ends
 from models.orders import Order, OrderLine
 from models.states import Step
+from tasks import wiring
 from tasks.running import leases
+from tests.support.messages import eventually
 from tests.support.world import World, purchase
 
 LEASE = timedelta(minutes=1)
@@ -99,6 +103,22 @@ def test_a_mail_server_that_takes_longer_than_a_lease_gets_the_letter_once(world
     assert len(world.mails(ada)) == 2
 
 
+def test_a_step_that_hangs_for_longer_than_any_delivery_takes_loses_its_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "keeper", leases.Keeper())
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    world.policy(lease=timedelta(seconds=0.6))
+    wiring.plug_in(replace(world.wiring, longest_delivery=timedelta(seconds=0.1)))
+    world.mailbox.fail("slow", recipient=ada.email, seconds=4, times=1)
+    with ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(world.run, order_id)
+        assert eventually(lambda: hanging.done() or lease_left(world, order_id) < timedelta(0))
+        assert not hanging.done()
+
+
 def test_whoever_has_lost_an_order_leaves_the_lease_of_the_next_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both at work in one process: the first was slow beyond its lease, and ends while the second is at it."""
     keeper, order_id, first, second = leases.Keeper(), uuid4(), uuid4(), uuid4()
@@ -111,10 +131,10 @@ def test_whoever_has_lost_an_order_leaves_the_lease_of_the_next_alone(monkeypatc
         keeper.hold(order_id, first)
         with ThreadPoolExecutor(1) as another:
             another.submit(take_over).result()
-    assert keeper._held == {order_id: second}
+    assert keeper._at_work(began_after=-inf) == {order_id: second}
     with keeper.working():
         keeper.hold(order_id, second)
-    assert keeper._held == {}
+    assert keeper._at_work(began_after=-inf) == {}
 
 
 def test_trouble_of_any_kind_leaves_the_lease_keeper_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
