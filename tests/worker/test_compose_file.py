@@ -76,6 +76,12 @@ def test_no_service_s_log_fills_the_disk(service: str) -> None:
     assert SERVICES[service]["logging"]["driver"] == "local"
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_waits_for_docker_to_take_a_line_of_its_log(service: str) -> None:
+    """As Docker does unless told otherwise: the API then answers nothing, and a worker keeps its orders until its watchdog ends it."""
+    assert SERVICES[service]["logging"]["options"]["mode"] == "non-blocking"
+
+
 def test_flower_keeps_no_more_tasks_than_its_memory_holds() -> None:
     """Measured: 130 MiB without any, and 4.9 KiB each."""
     flower = SERVICES["flower"]
