@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.payment import refund
 from tests.support.world import World, purchase
 from worker.commands import failures
 from worker.commands.documents import documents
+from worker.commands.standard_output import NotWritten
 
 NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
 
@@ -113,6 +115,15 @@ def test_a_link_that_leads_nowhere_counts_as_another_content(world: World, tmp_p
 def raise_(error: BaseException | None) -> None:
     assert error is not None
     raise error
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nobody may make a folder in /sys, not even root")
+def test_a_folder_that_this_user_may_not_write_to_says_what_to_do(world: World) -> None:
+    done = run(Path("/sys/archive"))
+    assert isinstance(done.exception, NotWritten)
+    assert str(done.exception).endswith(
+        '. Name a folder that this user may write to; a container sees no folder of its host unless one is given to it (see "An archive" in docs/closing.md).'
+    )
 
 
 def test_wrong_words_are_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`prorata documents pdf`: writes documents into a folder, as the PDFs that customers got."""
 
+import errno
 import os
 from pathlib import Path
 from tempfile import mkstemp
@@ -24,6 +25,13 @@ Folder = Annotated[
 ]
 
 
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_ADVICE = (
+    " Name a folder that this user may write to; a container sees no folder of its host unless one is given to it"
+    " (docs/closing.md has the command)."
+)
+
+
 def write_pdfs(first: FirstDay, last: LastDay, into: Folder, as_json: AsJson = False) -> None:
     """Write the documents issued on some days, each as NUMBER.pdf, for your user alone. No file is overwritten; exit status 1 if one is there with another content."""
     refuse_backwards(first, last)
@@ -37,7 +45,8 @@ def write_pdfs(first: FirstDay, last: LastDay, into: Folder, as_json: AsJson = F
             for pdf in shown.track(document_pdfs(session, first, last), total, description="writing"):
                 told[_write(pdf, into)].append(pdf.filename)
     except OSError as error:
-        raise NotWritten(f"Not everything could be written into {into}: {error.strerror}.") from error
+        advice = _ADVICE if error.errno in _NOT_ALLOWED else ""
+        raise NotWritten(f"Not everything could be written into {into}: {error.strerror}.{advice}") from error
     if as_json:
         print_json(told)
     else:
