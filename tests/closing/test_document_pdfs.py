@@ -122,7 +122,7 @@ def test_a_folder_that_this_user_may_not_write_to_says_what_to_do(world: World) 
     done = run(Path("/sys/archive"))
     assert isinstance(done.exception, NotWritten)
     assert str(done.exception).endswith(
-        '. Name a folder that this user may write to; a container sees no folder of its host unless one is given to it (see "An archive" in docs/closing.md).'
+        ". Name a folder that this user may write to; a container sees no folder of its host unless one is given to it (docs/closing.md has the command)."
     )
 
 

@@ -280,7 +280,7 @@ def test_a_charge_stays_taken_where_what_follows_fails(
 def test_a_letter_that_is_out_stays_out_where_what_follows_fails(
     world: World, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.prompt_seat_assignment.rose", broken)
+    monkeypatch.setattr("tasks.mail.still_true.seats_to_assign", broken)
     ada = world.customer()
     order_id = world.place(ada, purchase())
     delivered(order_id, Step.VALIDATE_CART)

@@ -38,8 +38,8 @@ def write_pdfs(first: FirstDay, last: LastDay, into: Folder, as_json: AsJson = F
     plug_in_from_settings()
     told: dict[str, list[str]] = {"written": [], "already_there": [], "differs": []}
     try:
-        os.umask(0o077)  # the documents name customers and what they paid
-        into.mkdir(parents=True, exist_ok=True)
+        for folder in (*reversed(into.parents), into):
+            folder.mkdir(mode=0o700, exist_ok=True)  # the documents name customers and what they paid
         with begin() as session, progress() as shown:
             total = count(of_one_moment(session), first, last)
             for pdf in shown.track(document_pdfs(session, first, last), total, description="writing"):
