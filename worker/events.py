@@ -25,7 +25,7 @@ KEPT: Final = 100
 """batches, half a minute of them, that wait for a Redis that is away; older ones are dropped"""
 
 
-_ADVICE: Final = "allow the Redis user its channels: ACL SETUSER NAME ~* &* +@all"
+_ADVICE: Final = "allow the Redis user its channels: ACL SETUSER NAME &*"
 
 
 class Dispatcher(EventDispatcher):  # type: ignore[misc]
