@@ -26,6 +26,8 @@ from tasks.upstream.key_history import NAMED, record
 LONGEST_NAME = 100
 PREFIX = "prk_"
 """lets people and scanners recognize a leaked key"""
+_FEWEST_DIFFERENT: Final = 8
+"""characters: of one made at random, even of 32 hexadecimal digits, that few are as good as impossible"""
 _LOOKS_LIKE_A_KEY: Final = re.compile(rf"{PREFIX}\S{{32}}")
 
 
@@ -85,7 +87,7 @@ def issue(
 
     account_ids: None for all that there are. key: one made elsewhere (`prk_` and at least 32 characters), for development; if issued again, it has only these
     scopes and accounts.
-    Raises KeyRefused if a scope is unknown, the name is invalid, the key is too short or revoked, or another key has the name.
+    Raises KeyRefused if a scope is unknown, the name is invalid, the key is too short, repeats few characters or is revoked, or another key has the name.
     """
     _refuse_keys_in(name, by, why)
     if not name or name != one_line(name) or len(name) > LONGEST_NAME:
@@ -95,6 +97,8 @@ def issue(
     plain = key or PREFIX + secrets.token_urlsafe(32)
     if not plain.startswith(PREFIX) or len(plain) < len(PREFIX) + 32:
         raise KeyRefused(f"a key starts with {PREFIX} and has at least 32 characters after that")
+    if len(set(plain.removeprefix(PREFIX))) < _FEWEST_DIFFERENT:
+        raise KeyRefused("this key can be guessed: make it at random, such as by `openssl rand -hex 32`")
     digest = digest_of(plain)
     _refuse_name_of_another(session, name, digest)
     granted = sorted(set(scopes))

@@ -71,6 +71,8 @@ def test_a_key_reaches_an_account_that_it_is_allowed_later_and_none_that_it_is_d
         ({"scopes": ["orders:eat"]}, "unknown scopes: orders:eat"),
         ({"key": "prk_short"}, "at least 32 characters"),
         ({"key": "sk_" + "0" * 40}, "starts with prk_"),
+        ({"key": "prk_" + "a" * 40}, "can be guessed: make it at random, such as by `openssl rand -hex 32`"),
+        ({"key": "prk_" + "1234567" * 6}, "can be guessed"),
         ({"name": "taken"}, "another key called 'taken'"),
     ],
 )
