@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from models import disputed_charges
 from models.accounts import Account
-from models.orders import Order
-from models.states import AFTER_ACTIVATION, FINAL, LetterKind, OrderStatus
+from models.orders import Order, OrderEvent
+from models.states import AFTER_ACTIVATION, FINAL, DisputeStatus, LetterKind, OrderStatus
 from models.subscriptions import SITS, SeatAssignment, Subscription
 from models.support_cases import OPEN
 from models.vat_follow_ups import VatFollowUp
@@ -19,7 +20,8 @@ from tasks.vat import unsent_letters, vat_at_bank
 
 def obstacles(session: Session, of: Person) -> list[str]:
     """Each with what ends it."""
-    return [*_seats(session, of), *_orders(session, of), *_vat_follow_ups(session, of), *_cases(session, of)]
+    ended = (*_vat_follow_ups(session, of), *_disputes(session, of))
+    return [*_seats(session, of), *_orders(session, of), *ended, *_cases(session, of)]
 
 
 def _seats(session: Session, of: Person) -> Iterator[str]:
@@ -62,6 +64,22 @@ def _vat_follow_ups(session: Session, of: Person) -> Iterator[str]:
             )
         else:
             yield f"order {order.number} awaits the VAT registry's answer: it is asked at least once a day until it gives one"
+
+
+def _disputes(session: Session, of: Person) -> Iterator[str]:
+    """Evidence is due in the days until the bank has decided. An order whose VAT waits for that is named already."""
+    entries = select(Order, OrderEvent.facts).join(OrderEvent, OrderEvent.order_id == Order.id)
+    about = OrderEvent.kind.in_(disputed_charges.KINDS)
+    found = session.execute(
+        entries.where(finding.theirs(Order, of), Order.status.in_(FINAL), about).order_by(OrderEvent.id)
+    )
+    newest = {(order.number, facts["dispute"]): (order, facts) for order, facts in found}
+    for (number, dispute), (order, facts) in sorted(newest.items(), key=lambda each: each[0]):
+        if facts.get("status") == DisputeStatus.CHARGEBACK and not vat_at_bank.is_withheld(session, order):
+            yield (
+                f"the bank has not decided yet about a charge of order {number} (dispute {dispute}), and who ordered is evidence: answer it or accept it in the provider's "
+                f"dashboard. Once its end is noted (also by `prorata orders note-disputes {number}`) this ends by itself: docs/disputes.md, A disputed charge"
+            )
 
 
 def _cases(session: Session, of: Person) -> Iterator[str]:

@@ -16,7 +16,7 @@ from models import any_locale, migrations
 from models.accounts import Account, Contact
 from models.erasures import Erasure
 from models.messages import SentLetter, WebhookReceived
-from models.orders import Order, Quote
+from models.orders import Order, OrderEvent, Quote
 from models.payments import ChargeAttempt
 from models.states import LetterKind, LetterStatus, OrderStatus, Step
 from models.subscriptions import SeatAssignment
@@ -32,6 +32,7 @@ from tasks.quotes import support_case
 from tasks.upstream import seats
 from tasks.vat import unsent_letters
 from tests.invoices.documents import documents, one, pdf
+from tests.support.disputes import happens
 from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
 from tests.support.waiting import until_it_waits_for
@@ -424,6 +425,12 @@ def parked_order(world: World, ada: Customer) -> Callable[[], Any]:
     return cancel
 
 
+def disputed_order(world: World, ada: Customer) -> Callable[[], Any]:
+    charge = world.charge_ref(world.buy(ada, purchase()).id)
+    happens(world, charge, "needs_response")
+    return lambda: happens(world, charge, "lost")
+
+
 def open_case(world: World, ada: Customer) -> Callable[[], Any]:
     world.buy(ada, purchase())
     world.refused(ada, change(tier="basic"))
@@ -445,6 +452,11 @@ def open_case(world: World, ada: Customer) -> Callable[[], Any]:
             parked_order,
             "order {order} is needs_attention: let it end, or end it by `prorata orders resume {order}` or `prorata orders cancel {order}`",
         ),
+        (
+            disputed_order,
+            "the bank has not decided yet about a charge of order {order} (dispute {dispute}), and who ordered is evidence: answer it or accept it in the provider's "
+            "dashboard. Once its end is noted (also by `prorata orders note-disputes {order}`) this ends by itself: docs/disputes.md, A disputed charge",
+        ),
         (open_case, 'support case {case} is open: `prorata cases close {case} --why "..."`'),
     ],
 )  # fmt: skip
@@ -459,6 +471,7 @@ def test_what_it_is_needed_for_is_said_with_what_ends_it(
             attempt(ada)
         names = {
             "order": world.rows(Order)[0].number,
+            "dispute": next((row.facts["dispute"] for row in world.rows(OrderEvent, kind="charge.disputed")), None),
             "case": next((case.number for case in world.rows(SupportCase)), None),
             "subscription": next((row.subscription_id for row in world.rows(SeatAssignment)), None),
         }
