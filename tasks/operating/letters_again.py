@@ -33,6 +33,7 @@ from tasks.mail import still_true
 from tasks.mail.writing import written
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Letter
+from tasks.refunds import turned_disputes
 from tasks.vat import unsent_letters
 from tasks.wiring import begin, mailer, now, outside, policy
 
@@ -108,6 +109,8 @@ def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKin
         raise NotPossible(f"order {order.number} is {order.status}, which its {kind} does not say")
     if kind is LetterKind.CONFIRMATION:
         _refuse_if_replaced(session, order)
+    if kind is LetterKind.REFUND_NOTICE:
+        _refuse_if_turned(session, order)
     if kind is LetterKind.TRIAL_WELCOME:
         _refuse_if_over(session, order)
     if kind is LetterKind.SEAT_PROMPT and not still_true.seats_to_assign(session, order):
@@ -132,6 +135,15 @@ def _refuse_if_replaced(session: Session, order: Order) -> None:
         raise NotPossible(
             f"{in_force.corrects_number}, which the {LetterKind.CONFIRMATION} of order {order.number} brings, "
             f"was replaced by {in_force.number}; its {LetterKind.VAT_CORRECTION} says that"
+        )
+
+
+def _refuse_if_turned(session: Session, order: Order) -> None:
+    """The notice says what the customer's bank returns. Raises NotPossible if it has given that up since."""
+    for facts in turned_disputes.turned(session, order):
+        raise NotPossible(
+            f"the {LetterKind.REFUND_NOTICE} of order {order.number} says what the customer's bank returns, but dispute {facts['dispute']}, lost when that was recorded, "
+            f"is {facts['status']} now: docs/disputes.md, A disputed charge, says who has the money"
         )
 
 

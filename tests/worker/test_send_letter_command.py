@@ -22,11 +22,12 @@ from models.subscriptions import Subscription
 from tasks import trials, wiring
 from tasks.billing import receivables
 from tasks.errors import Misconfigured, TemporarilyUnavailable
-from tasks.operating import letters_again, support_refund
+from tasks.operating import letters_again, outside_refunds, support_refund
 from tasks.operating.order_at_hand import NotPossible
 from tasks.personal_data import erasure
 from tasks.ports import Letter, Mailer
 from tests.support.command import SETTINGS, interruptible, prorata_at_a_terminal
+from tests.support.disputes import bought, happens, turn
 from tests.support.vat_outage import corrected_invoice
 from tests.support.world import Customer, World, change, purchase, trial
 from worker.commands import failures, orders
@@ -354,6 +355,24 @@ def test_an_order_that_was_given_back_sends_only_the_letter_that_says_so(world: 
         assert refusal(order_id, "--kind", kind) == f"order 1001 is refunded, which its {kind} does not say"
     done = send(order_id)
     assert (done.exit_code, done.stdout) == (0, "The mail server has taken the refund_notice.\n")
+
+
+def test_a_notice_that_the_bank_returns_the_money_is_not_sent_again_once_its_dispute_was_won(world: World) -> None:
+    _, order_id, charge = bought(world)
+    happens(world, charge, "needs_response", "lost")
+    outside_refunds.settle(order_id, by="ops", why="dispute lost")
+    world.run(order_id)
+    assert send(order_id).exit_code == 0
+    for status, word in (("needs_response", "chargeback"), ("won", "won")):
+        turn(world, charge, status)
+        world.notify(charge, "charge.dispute.updated")
+        assert re.sub("du_\\w+", "du_1", refusal(order_id)) == (
+            "the refund_notice of order 1001 says what the customer's bank returns, but dispute du_1, lost when that was recorded, "
+            f"is {word} now: docs/disputes.md, A disputed charge, says who has the money"
+        )
+    turn(world, charge, "lost")
+    world.notify(charge, "charge.dispute.closed")
+    assert send(order_id).exit_code == 0
 
 
 def test_an_order_that_was_given_back_and_has_no_letter_that_says_so_sends_none(world: World) -> None:

@@ -1,0 +1,35 @@
+"""Disputes that have turned since a person recorded an order's charge as given back: what was told then of who has the money is true no more."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import disputed_charges
+from models.orders import Order, OrderEvent
+from models.states import DisputeStatus
+from models.timeline_kinds import Kind
+from tasks.refunds import disputes, refunded
+
+
+def turned(session: Session, order: Order) -> Sequence[Mapping[str, Any]]:
+    """What is noted now of those disputes of the order's own charge that were lost then, and are not any more."""
+    charge = refunded.succeeded_charge(session, order)
+    attempt = refunded.recorded_outside(session, charge) if charge is not None else None
+    if charge is None or attempt is None:
+        return []
+    kinds = (*disputed_charges.KINDS, Kind.REFUND_SETTLED_OUTSIDE)
+    about = select(OrderEvent).where(OrderEvent.order_id == order.id, OrderEvent.kind.in_(kinds))
+    before, now = list[OrderEvent](), list[OrderEvent]()
+    for entry in session.scalars(about.order_by(OrderEvent.id)):
+        if entry.kind != Kind.REFUND_SETTLED_OUTSIDE:
+            now.append(entry)
+        elif entry.facts["attempt"] == attempt.attempt:
+            before = list(now)
+    lost = {each["dispute"] for each in disputes.latest(before, charge.attempt) if _is_lost(each)}
+    return [each for each in disputes.latest(now, charge.attempt) if each["dispute"] in lost and not _is_lost(each)]
+
+
+def _is_lost(facts: Mapping[str, Any]) -> bool:
+    return bool(facts["status"] == DisputeStatus.LOST)
