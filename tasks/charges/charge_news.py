@@ -13,7 +13,7 @@ from models import attention, disputed_charges, timeline, waiting_orders
 from models.order_lock import lock_order
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, Step
+from models.states import ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, OrderStatus, Step
 from models.timeline_kinds import Kind
 from tasks.charges import charge_attempts, unexpected_money
 from tasks.charges.news_outcome import NewsOutcome
@@ -58,7 +58,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
         _tell_what_is_owed(session, order, attempt, owed)
         _note_failed_refunds(session, order, attempt, charge, refunds, owed)
         unfunded_refunds.note(session, order.id, refunds)
-        if charge.status is not ChargeStatus.SUCCEEDED or not _is_given_up(order, attempt):
+        if charge.status is not ChargeStatus.SUCCEEDED or not unexpected_money.is_given_up(order, attempt):
             return _go_on(session, order, attempt, charge, why)
         unexpected_money.record(session, order, attempt, charge)
         is_back = charge.refunded or refunded.is_refunded(session, attempt)
@@ -66,11 +66,6 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
     if may_differ and disputes.in_the_way(disputed):
         return unexpected_money.leave_to_bank(order, attempt, charge, disputed, noted=noted)
     return unexpected_money.refund(order, attempt, charge)
-
-
-def _is_given_up(order: Order, attempt: ChargeAttempt) -> bool:
-    """Whether the order has no use for this attempt's money: the attempt is over, or the order ended while the attempt was still under way."""
-    return attempt.status in ATTEMPT_OVER or (order.status in FINAL and attempt.status in ATTEMPT_UNDER_WAY)
 
 
 def _note_unknown(session: Session, order: Order, charge: Charge) -> NewsOutcome:

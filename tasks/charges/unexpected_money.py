@@ -11,7 +11,7 @@ from models import timeline
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
-from models.states import ATTEMPT_OVER, AttemptStatus, DisputeStatus, RefundState
+from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, DisputeStatus, RefundState
 from models.timeline_kinds import Kind
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import RefundRefused
@@ -28,6 +28,11 @@ MOST_REFUNDS: Final = 2
 
 class RefundFailed(Exception):
     """A refund of unexpected money failed, and the next is made later: its event stays unhandled until then. Nothing is wrong with either."""
+
+
+def is_given_up(order: Order, attempt: ChargeAttempt) -> bool:
+    """Whether the order has no use for this attempt's money: the attempt is over, or the order ended while the attempt was still under way."""
+    return attempt.status in ATTEMPT_OVER or (order.status in FINAL and attempt.status in ATTEMPT_UNDER_WAY)
 
 
 def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charge) -> None:

@@ -3,8 +3,6 @@
 from uuid import UUID
 
 from models.orders import Order
-from models.payments import ChargeAttempt
-from models.states import AttemptStatus
 from tasks.charges import charge_attempts, unexpected_money
 from tasks.operating import at_provider, order_story
 from tasks.operating.order_at_hand import NotPossible, locked
@@ -14,9 +12,9 @@ from tasks.wiring import begin, payments
 
 
 def note_now(order_id: UUID) -> list[Dispute]:
-    """Returns the disputes that were not noted, or with another status. Call it outside a transaction.
+    """Returns the disputes that were not noted, or with another status or amount. Call it outside a transaction.
 
-    A second charge of one attempt is recorded with its first, as money that the order has no use for: only an event would do so otherwise.
+    Disputed money that the order has no use for is recorded, too: late money of an attempt that was given up, or a second charge of one attempt.
 
     Raises NotPossible if one was noted meanwhile; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
@@ -37,17 +35,11 @@ def note(order: Order, charge: Charge) -> list[Dispute]:
         if disputes.newest_entry(session, order.id) != newest:  # what we have read may be older
             raise NotPossible(f"a dispute of order {order.number} was noted meanwhile: run this again")
         new = [dispute for dispute in found if not disputes.is_noted(session, order.id, dispute)]
-        if new:
-            attempt = charge_attempts.made_for(session, charge)  # which a restored database may have forgotten
-            number = attempt.attempt if attempt is not None else charge.attempt or 0
-            disputes.note(session, order.id, number, new, newest=newest)
-            if attempt is not None and _is_second(attempt, charge):
-                unexpected_money.record(session, order, attempt, charge)
-                refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
+        attempt = charge_attempts.made_for(session, charge)  # which a restored database may have forgotten
+        number = attempt.attempt if attempt is not None else charge.attempt or 0
+        disputes.note(session, order.id, number, new, newest=newest)
+        took = charge.status is ChargeStatus.SUCCEEDED
+        if attempt is not None and took and unexpected_money.is_given_up(order, attempt):
+            unexpected_money.record(session, order, attempt, charge)
+            refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
     return new
-
-
-def _is_second(attempt: ChargeAttempt, charge: Charge) -> bool:
-    """Whether the charge has the attempt for itself, as the second one of another attempt has: the order has no use for its money."""
-    took = charge.status is ChargeStatus.SUCCEEDED
-    return took and attempt.status is AttemptStatus.VOID and attempt.ref == charge.ref

@@ -69,9 +69,9 @@ def note(
 
 
 def is_noted(session: Session, order_id: UUID, dispute: Dispute) -> bool:
-    """Whether the newest entry about the dispute has its status. An earlier one may have it, too: what was decided is contested, and decided anew."""
-    status = (
-        select(OrderEvent.facts["status"].astext)
+    """Whether the newest entry about the dispute has its status and amount. An earlier one may have them, too: what was decided is contested, and decided anew."""
+    newest = (
+        select(OrderEvent.facts)
         .where(
             OrderEvent.order_id == order_id,
             OrderEvent.kind.in_(disputed_charges.KINDS),
@@ -80,7 +80,8 @@ def is_noted(session: Session, order_id: UUID, dispute: Dispute) -> bool:
         .order_by(OrderEvent.id.desc())
         .limit(1)
     )
-    return session.scalar(status) == dispute.status.value
+    facts = session.scalar(newest) or {}
+    return (facts.get("status"), facts.get("amount_minor")) == (dispute.status.value, dispute.amount_minor)
 
 
 def latest(entries: Iterable[OrderEvent], charge_attempt: int) -> list[Mapping[str, Any]]:

@@ -39,7 +39,7 @@ def note_disputes(order_id: UUID, *words: str) -> str:
     return "".join(line for line in done.stdout.splitlines(keepends=True) if not is_logged(line))
 
 
-NOTHING = "Nothing new: no dispute has another status than is noted.\n"
+NOTHING = "Nothing new: no dispute has another status or amount than is noted.\n"
 
 
 def test_a_dispute_that_was_won_unheard_lets_the_period_be_changed_again(world: World) -> None:
@@ -141,6 +141,39 @@ def test_a_second_charge_that_was_noted_goes_back_once_its_event_comes_and_its_i
     world.notify(second, "charge.dispute.closed")
     assert (world.refunds_at_provider(second), named(world)) == (["succeeded"], [])
     assert len(world.noted(order_id, "charge.unexpected")) == 1
+
+
+def test_what_a_lost_dispute_left_of_late_money_is_named_until_it_is_recorded_as_paid(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    dispute_part(world, late, 50_00)
+    note_disputes(order_id)
+    assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "5000")]
+    assert outside_refunds.settle_unexpected(order_id, late, by="Olga", why="transfer") == (69_00, "EUR")
+    assert named(world) == []
+
+
+def test_a_second_charge_whose_dispute_alone_was_noted_by_an_event_is_noted_too(world: World) -> None:
+    ada, order_id, _ = bought(world)
+    second = charged_again(world, ada, order_id=str(order_id), attempt="1")
+    dispute_part(world, second, 19_00, "needs_response")
+    world.stripe.fail("unavailable", "refunds.list")
+    world.notify(second, "charge.dispute.created")
+    world.stripe.calm()
+    assert (noted(world, order_id), named(world)) == ([("charge.disputed", "chargeback", 19_00)], [])
+    assert note_disputes(order_id) == NOTHING
+    assert named(world) == [("what went back of the unexpected charge pi_1", "5000", "1900")]
+
+
+def test_a_dispute_of_another_amount_than_is_noted_is_noted(world: World) -> None:
+    _, order_id, charge = bought(world)
+    dispute_part(world, charge, 19_00)
+    note_disputes(order_id)
+    [lost] = world.stripe.client().v1.disputes.list({"payment_intent": charge}).data
+    world.stripe.control("change", id=lost.id, values={"amount": 119_00})
+    assert note_disputes(order_id) == f"Noted: dispute {lost.id} of {charge}, lost, 119.00 EUR\n"
+    assert note_disputes(order_id) == NOTHING
+    assert [amount for _, _, amount in noted(world, order_id)] == [19_00, 119_00]
 
 
 def test_what_the_dashboard_refunded_of_a_second_charge_is_noted_with_its_dispute(world: World) -> None:

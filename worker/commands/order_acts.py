@@ -197,7 +197,7 @@ def note_disputes(
         amount = f"{order_views.major(dispute.amount_minor, dispute.currency)} {dispute.currency}"
         typer.echo(one_line(f"Noted: dispute {dispute.ref} of {dispute.charge_ref}, {dispute.status}, {amount}"))
     if not new:
-        typer.echo("Nothing new: no dispute has another status than is noted.")
+        typer.echo("Nothing new: no dispute has another status or amount than is noted.")
 
 
 def dispute_settled(
