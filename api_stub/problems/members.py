@@ -95,6 +95,11 @@ FORMS_OF_REASON: Final[Mapping[str, Schema]] = {
     "must_unassign": _COUNT | {"description": "how many users must lose their seats first", "examples": [2]},
     "most_recent": _LIST
     | {"description": "the users assigned last, of these at most ten", "examples": [["mia@customer.example"]]},
+    "remains_paid_minor": _COUNT
+    | {
+        "description": "what of the running period remains paid, with tax, in minor units of the account's currency; once no more than that is left of the period, a change is possible. 0: none is",
+        "examples": [5950],
+    },
     "country": {
         "type": "string",
         "pattern": "^[A-Z]{2}$",

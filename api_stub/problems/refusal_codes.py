@@ -62,7 +62,7 @@ REASONS: Final[Mapping[RefusalCode, Reason]] = {
     RefusalCode.PAYMENT_REFUNDED: Reason(
         _ACTION,
         "The change would credit more of the subscription's period than remains paid: the payment went back to the card, or a part of it.",
-        _PRODUCT,
+        ("product", "remains_paid_minor"),
     ),
     RefusalCode.NOTHING_CHANGES: Reason("", "The change changes nothing."),
     RefusalCode.LOWER_TIER: Reason(

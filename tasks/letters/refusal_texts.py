@@ -62,6 +62,10 @@ _TEXTS: Final[Mapping[RefusalCode, str]] = {
     ),
 }
 
+_NOTHING_REMAINS_PAID: Final = mark(
+    "Your payment for %(product)s was refunded, so the subscription cannot be changed. Please write to %(support)s."
+)
+
 
 def refusal_text(refusal: Refusal, *, language: Language, seller: Seller, names: ProductNames) -> str:
     """One or a few sentences for `refusal`, with the people, plans and numbers it names."""
@@ -80,6 +84,8 @@ def refusal_text(refusal: Refusal, *, language: Language, seller: Seller, names:
             opened = w.say(_TEXTS[RefusalCode.LOWER_TIER], **_named(w, facts, seller, names))
             number = w.say("Number of the support case: %(case)s.", case=str(facts["support_case"]))
             return f"{opened} {number}"
+        case RefusalCode.PAYMENT_REFUNDED if facts.get("remains_paid_minor") == 0:
+            return w.say(_NOTHING_REMAINS_PAID, **_named(w, facts, seller, names))
         case code:
             return w.say(_TEXTS[code], **_named(w, facts, seller, names))
 

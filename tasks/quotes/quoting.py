@@ -103,11 +103,15 @@ def price(
 
 def _more_than_remains_paid(found: CartFacts, quoted: Quoted) -> list[Refusal]:
     """A refusal of each change that would credit what went back to the card already."""
+    remains = {product: running.remains_paid_minor for product, running in found.running.items()}
     return [
-        Refusal(RefusalCode.PAYMENT_REFUNDED, line.position, {"product": line.product_code})
+        Refusal(
+            RefusalCode.PAYMENT_REFUNDED,
+            line.position,
+            {"product": line.product_code, "remains_paid_minor": remains[line.product_code]},
+        )
         for line in quoted.lines
-        if line.from_period_id is not None
-        and line.unused_minor + line.unused_tax_minor > found.running[line.product_code].remains_paid_minor
+        if line.from_period_id is not None and line.unused_minor + line.unused_tax_minor > remains[line.product_code]
     ]
 
 

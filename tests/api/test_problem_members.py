@@ -125,7 +125,10 @@ def test_the_reason_of_a_change_whose_payment_went_back_to_the_card_has_its_memb
     [charge] = [row.ref for row in world.rows(ChargeAttempt) if row.ref is not None]
     world.stripe.client().v1.refunds.create({"payment_intent": charge})
     world.notify(charge, "charge.refunded")
-    assert reason(api.quote(held, change("desk", seats=6)), "payment-refunded") == {"product": "desk"}
+    assert reason(api.quote(held, change("desk", seats=6)), "payment-refunded") == {
+        "product": "desk",
+        "remains_paid_minor": 0,
+    }
 
 
 @pytest.mark.parametrize(("code", "account", "members"), BUYERS)

@@ -55,6 +55,16 @@ def test_an_account_without_billing_contacts_is_sent_to_support() -> None:
 
 
 @pytest.mark.parametrize("language", Language)
+def test_who_has_the_whole_payment_back_is_not_told_that_a_change_may_be_possible_later(language: Language) -> None:
+    whole, part, unknown = (
+        text(RefusalCode.PAYMENT_REFUNDED, language, product="desk", **known)
+        for known in ({"remains_paid_minor": 0}, {"remains_paid_minor": 1}, {})
+    )
+    assert whole != part == unknown
+    assert all("support@prorata.example" in each for each in (whole, part))
+
+
+@pytest.mark.parametrize("language", Language)
 def test_corporate_accounts_learn_the_portals_address(language: Language) -> None:
     assert SELLER.corporate_portal_url in text(RefusalCode.CORPORATE_ACCOUNT, language)
 
