@@ -36,10 +36,11 @@ TAKES = (ChargeStatus.SUCCEEDED, ChargeStatus.PROCESSING, ChargeStatus.REQUIRES_
 """statuses of a charge that has taken money, or may yet"""
 
 UNDER_WAY = timedelta(seconds=60)
-"""how long a request that timed out, or that failed at the provider itself, may still take effect; longer than any time limit of a call"""
+"""how long after a request for a charge was planned it may still take effect: sent as late as `PLANS_HOLD` allows, and timed out, or failed at the provider"""
 
-PLANS_HOLD = 1800.0
-"""seconds for which a planned charge may be sent; the provider remembers its key for at least an hour more (`Policy.charge_key_lifetime`)"""
+PLANS_HOLD = 10.0
+"""seconds for which a planned charge may be sent, by a process that was frozen, say. After that it is planned anew, as others may have taken the order
+over and given the attempt up: so it is less than `UNDER_WAY`, even with the longest try of a call"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ChargeRequest:
     """ISO 4217, upper case"""
     description: str
     made_at: float = field(default_factory=time.time, compare=False)
-    """when it was planned, in seconds since the epoch on this host; the plan, made by its key's age, is valid for `PLANS_HOLD`"""
+    """when it was planned, in seconds since the epoch on this host; the plan is valid for `PLANS_HOLD`"""
 
 
 @dataclass(frozen=True, slots=True)

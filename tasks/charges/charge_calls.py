@@ -1,8 +1,10 @@
 """Makes one planned request to the provider, and looks up the result of one that got no clear answer."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from models import lease
 from models.orders import Order
 from tasks.charges import charge_attempts, forgotten_attempts, late_charges
 from tasks.charges.charging import Move, Plan
@@ -45,7 +47,7 @@ def _asked(order: Order, planned: Plan) -> Charge:
         case Move.FIND:
             return _look_up(order, planned, may_be_under_way=_may_be_under_way(planned))
         case Move.FIND_OR_CHARGE:
-            return _find_tried(order, planned) or _charge(order, planned)
+            return _find_tried(order, planned) or _charge(order, _planned_anew(order, planned))
         case Move.CHARGE:
             return _charge(order, planned)
     raise AssertionError(f"{planned.move} needs the provider's id of {request.key}")
@@ -83,6 +85,14 @@ def _charge(order: Order, planned: Plan) -> Charge:
             raise
         return found
     return _or_give_way(order, planned, charge) if charge.made_before else charge
+
+
+def _planned_anew(order: Order, planned: Plan) -> Plan:
+    """The plan as of now: a search among many charges may take longer than one holds. Raises LeaseLost."""
+    with begin() as session:
+        lease.require_ours(session, order)
+        charge_attempts.mark_asked(session, planned.attempt, now())
+    return replace(planned, request=replace(planned.request, made_at=time.time()))
 
 
 def _or_give_way(order: Order, planned: Plan, charge: Charge) -> Charge:

@@ -48,11 +48,11 @@ class Plan:
 def plan_and_mark(session: Session, order: Order, attempt: ChargeAttempt, standing: Standing) -> Plan:
     """Decide what to ask the provider about an unsettled attempt. Raises Misconfigured.
 
-    A charge to be made is marked as asked: commit before asking.
+    A charge to be made is marked as asked: commit before asking. One that is looked up first is marked after that (`charge_calls`).
     """
     request, last_asked = _request(order, attempt, standing), attempt.asked_at or attempt.created_at
     move = _move(order, attempt)
-    if move in (Move.CHARGE, Move.FIND_OR_CHARGE):
+    if move is Move.CHARGE:
         charge_attempts.mark_asked(session, attempt, now())
     return Plan(move, attempt, request, last_asked)
 

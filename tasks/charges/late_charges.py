@@ -21,7 +21,7 @@ from tasks.wiring import begin, now, payments
 log = structlog.get_logger(__name__)
 
 LATER = timedelta(minutes=15)
-"""long after anything that we wait for (`ports.UNDER_WAY`)"""
+"""long after any request for the charge may still take effect (`ports.UNDER_WAY`)"""
 BATCH = 50
 LONGEST_RUN = 60.0
 """seconds after which a run takes no further attempt: the last may take as long as several calls to a slow provider do, and the next run comes soon"""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,9 +14,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tasks.charges.late_charges import LATER
 from tasks.errors import OutcomeUnknown, Refused, TemporarilyUnavailable
-from tasks.ports import PLANS_HOLD
+from tasks.ports import PLANS_HOLD, UNDER_WAY
 from tests.support.stripe_stand_in import API_KEY, Buyer, StripeStandIn, new_buyer, running_stripe
+from worker.adapters.stripe import CONNECT_TIMEOUT
+from worker.settings import Settings
 
 
 @pytest.fixture
@@ -161,10 +165,19 @@ def test_killed_amid_payments_every_key_still_means_one_payment(own_stripe: Stri
     )
 
 
-def test_who_was_frozen_until_the_key_may_be_forgotten_asks_for_nothing(
+def test_who_was_frozen_until_others_may_have_given_the_attempt_up_asks_for_nothing(
     stripe_server: StripeStandIn, buyer: Buyer
 ) -> None:
     planned = replace(buyer.charge(), made_at=time.time() - PLANS_HOLD - 1)
     with pytest.raises(OutcomeUnknown, match="too late"):
         buyer.payments.charge(planned)
     assert stripe_server.books(buyer.ref)["payment_intents"] == []
+
+
+def test_nothing_of_a_request_comes_after_others_have_given_the_attempt_up() -> None:
+    [longest_answer] = [
+        each.le for each in Settings.model_fields["stripe_timeout_seconds"].metadata if hasattr(each, "le")
+    ]
+    planned = timedelta(seconds=1)  # is noted in whole seconds
+    latest = planned + timedelta(seconds=PLANS_HOLD + CONNECT_TIMEOUT + longest_answer)
+    assert latest < UNDER_WAY < LATER

@@ -157,7 +157,9 @@ class StripePayments:
         amount = to_stripe(request.amount_minor, request.currency)
 
         def create() -> StripeAnswer[Charge]:
-            if time.time() > request.made_at + PLANS_HOLD:  # this process was frozen; Stripe may have forgotten the key
+            if (
+                time.time() > request.made_at + PLANS_HOLD
+            ):  # this process was frozen; others may have given the attempt up
                 raise OutcomeUnknown(f"too late to ask for {request.key} by an old plan")
             intent = self._client.v1.payment_intents.create(
                 {
