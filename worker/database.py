@@ -6,7 +6,7 @@ from time import monotonic
 from types import TracebackType
 
 from psycopg import Error, OperationalError
-from psycopg.errors import IdleInTransactionSessionTimeout
+from psycopg.errors import IdleInTransactionSessionTimeout, TransactionTimeout
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
@@ -93,11 +93,11 @@ def set_up_sessions(
 
     @event.listens_for(engine, "handle_error", retval=True)
     def temporary(context: ExceptionContext) -> DatabaseAway | None:
-        """Errors that the driver gives another type, so that nobody would retry them: idle for too long, or `is_outdated`."""
+        """Errors that the driver gives another type, so that nobody would retry them: idle for too long, or longer than the role may take, or `is_outdated`."""
         error = context.original_exception
         if is_outdated(error):
             context.is_disconnect = True  # all others in the pool are outdated, too
-        elif not isinstance(error, IdleInTransactionSessionTimeout):
+        elif not isinstance(error, IdleInTransactionSessionTimeout | TransactionTimeout):
             return None
         return DatabaseAway(context.statement, None, error, hide_parameters=True, connection_invalidated=True)
 

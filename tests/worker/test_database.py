@@ -3,6 +3,7 @@
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from tasks.errors import keeping
 from worker import database
 from worker.commands import failures
 from worker.database import Transactions, check_before_use, set_up_sessions
+from worker.embedded import postgres, wheels
 
 
 @pytest.fixture
@@ -306,3 +308,26 @@ def test_whoever_is_frozen_in_a_transaction_loses_it_and_its_locks(
     with begin() as session:
         lock(session)
     patient.dispose()
+
+
+@pytest.fixture
+def newer_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Of a database on PostgreSQL 18: 17 is the first with `transaction_timeout`."""
+    monkeypatch.setattr(wheels, "POSTGRES_BIN", Path("pginstall18/bin"))
+    with postgres(tmp_path, durable=False) as server:
+        yield server.url
+
+
+def test_a_transaction_that_takes_longer_than_its_role_may_is_temporary_trouble(newer_url: str) -> None:
+    limiting = create_engine(newer_url)
+    with limiting.begin() as connection:
+        connection.execute(text("alter role current_user set transaction_timeout = '1s'"))
+    limiting.dispose()
+    made = of_a_process(newer_url)
+    begin = Transactions(made)
+    with pytest.raises(OperationalError, match="transaction timeout") as lost, begin() as session:
+        session.execute(text("select pg_sleep(60)"))
+    assert lost.value.connection_invalidated
+    with begin() as session:
+        assert session.scalar(text("show transaction_timeout")) == "1s"
+    made.dispose()
