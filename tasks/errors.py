@@ -85,6 +85,11 @@ class Misconfigured(Explained):
     """Our mistake, not the customer's: bad credentials, unknown parameter. A person must look."""
 
 
+def told(error: Exception) -> dict[str, object]:
+    """For `log.exception`: a wrong setting says what is wrong, to which a traceback would add nothing."""
+    return {"error": str(error), "exc_info": False} if isinstance(error, Misconfigured) else {}
+
+
 class NumberRejected(Misconfigured):
     """The VAT registry rejects a question because of the number asked about; it may answer those about others."""
 

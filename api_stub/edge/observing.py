@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_stub.edge import request_counts
 from api_stub.problems.details import internal
+from tasks.errors import Misconfigured
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ class Observing:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:
-            log.error("request failed", request_id=request_id, error=type(error).__name__, at=_places(error))
+            log.error("request failed", request_id=request_id, **_said(error), at=_places(error))
             if status:
                 raise
             await internal().response()(scope, receive, watched)
@@ -84,6 +85,12 @@ def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None
     parts = getattr(scope["app"].state, "parts", None)
     if parts is not None and parts.secure:
         headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+
+
+def _said(error: Exception) -> dict[str, str]:
+    """What an error says may hold what people typed; but not where a setting is wrong, and then it names which."""
+    kind = {"error": type(error).__name__}
+    return kind | {"said": str(error)} if isinstance(error, Misconfigured) else kind
 
 
 def _places(error: Exception) -> list[str]:

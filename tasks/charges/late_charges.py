@@ -14,7 +14,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from tasks.charges import charge_news
 from tasks.charges.unexpected_money import RefundFailed
-from tasks.errors import NO_DATABASE, RefundRefused, TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, RefundRefused, TemporarilyUnavailable, told
 from tasks.ports import ChargeStatus
 from tasks.wiring import begin, now, payments
 
@@ -51,8 +51,8 @@ def late_charges() -> int:
             break
         except RefundFailed as error:
             log.warning("late charge goes back later", order_id=str(due[0].order_id), error=str(error))
-        except Exception:  # one that cannot be handled must not stop those behind it
-            log.exception("late charge cannot be handled", order_id=str(due[0].order_id))
+        except Exception as error:  # one that cannot be handled must not stop those behind it
+            log.exception("late charge cannot be handled", order_id=str(due[0].order_id), **told(error))
     return looked_up
 
 

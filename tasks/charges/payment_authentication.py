@@ -20,7 +20,7 @@ from models.payments import ChargeAttempt
 from models.states import AttemptStatus, OrderStatus
 from tasks.charges import charge_attempts, charge_news
 from tasks.charges.authentication_time import may_be_authenticated, next_look
-from tasks.errors import NO_DATABASE, TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable
 from tasks.wiring import begin
 
 log = structlog.get_logger(__name__)
@@ -65,3 +65,6 @@ def ask_about_authentication(order_id: str) -> str:
     except TemporarilyUnavailable as error:
         log.warning("asked again later", order_id=order_id, error=str(error))
         return "asked again later"
+    except Misconfigured as error:
+        log.error("payment cannot be asked about", order_id=order_id, error=str(error))
+        return "cannot be asked about"

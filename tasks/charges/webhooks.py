@@ -16,7 +16,7 @@ from tasks.charges import charge_news
 from tasks.charges.charge_news import NotFoundYet
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.charges.unexpected_money import RefundFailed
-from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock
+from tasks.errors import NO_DATABASE, TemporarilyUnavailable, behind_a_lock, told
 from tasks.ports import EventKind
 from tasks.running import retry_policy
 from tasks.wiring import begin, begin_alone, now, payments
@@ -114,7 +114,7 @@ def _handle(event: WebhookReceived) -> dict[str, Any]:
         log.warning("webhook waits", event_id=event.id, error=str(error))
         return _again(event.attempts, error)
     except Exception as error:  # one event that cannot be handled must not stop those behind it
-        log.exception("webhook cannot be handled", event_id=event.id)
+        log.exception("webhook cannot be handled", event_id=event.id, **told(error))
         return _again(event.attempts, error)
     return {"handled_at": now(), "outcome": outcome.value, "next_attempt_at": None}
 

@@ -1,14 +1,15 @@
 """Every error is a problem, says what is wrong and where, and stays short."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from tasks import placement
+from tasks import placement, wiring
 from tests.api.conftest import Api, problem, purchase
-from tests.support.world import Customer
+from tests.support.world import Customer, World
 
 
 @pytest.mark.parametrize(
@@ -51,6 +52,19 @@ def test_an_unexpected_error_tells_nothing(api: Api, ada: Customer, monkeypatch:
     failed = next(entry for entry in logs if entry["event"] == "request failed")
     assert (failed["error"], failed["request_id"]) == ("RuntimeError", answer.headers["x-request-id"])
     assert failed["at"][-1].startswith("test_errors.py:")
+    assert "said" not in failed
+
+
+def test_a_wrong_key_of_the_provider_is_named_in_the_log_and_not_in_the_answer(
+    world: World, api: Api, ada: Customer
+) -> None:
+    wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(api_key="sk_test_wrong")))
+    with capture_logs() as logs:
+        answer = api("PUT", f"/v1/accounts/{ada.account_id}/payment-method", json={"token": "pm_card_visa"})
+    assert problem(answer) == (500, "internal-error")
+    assert "PRORATA" not in answer.text
+    (failed,) = [entry for entry in logs if entry["event"] == "request failed"]
+    assert failed["said"].startswith("Stripe refuses our API key, see PRORATA_STRIPE_API_KEY: ")
 
 
 def test_of_very_many_wrong_lines_it_is_said_once_that_they_are_too_many(api: Api, ada: Customer) -> None:
