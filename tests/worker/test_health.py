@@ -11,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from tests.support.command import Command
 from worker.embedded import RedisServer
 from worker.health import HEARD_FOR, LISTEN, NEEDLESS, heard, sings
 
@@ -76,6 +77,26 @@ def test_a_broker_that_says_nothing_at_all_is_away(redis_server: RedisServer) ->
 def test_a_broker_that_is_no_longer_there_is_away() -> None:
     with Redis(port=1, retry=Retry(NoBackoff(), 0)) as client, pytest.raises(RedisError, match="refused"):
         heard(client, "canary of a test", within=5.0)
+
+
+ON_THIS_HOST = "does it run on this host? In a container, ask in its own"
+NUMBERED = "was it started with --number?"
+
+
+@pytest.mark.parametrize(
+    ("words", "hints"),
+    [
+        ((), f"; {ON_THIS_HOST}; {NUMBERED}"),
+        (("--host", "elsewhere"), f"; {NUMBERED}"),
+        (("--number", "1"), f"; {ON_THIS_HOST}"),
+        (("--host", "elsewhere", "--number", "1"), ""),
+    ],
+)
+def test_whoever_may_have_asked_for_another_worker_is_told(
+    prorata: Command, redis_server: RedisServer, words: tuple[str, ...], hints: str
+) -> None:
+    ended = prorata("worker-health", "mail", "--within=0.1", *words, PRORATA_BROKER_URL=redis_server.database(54))
+    assert (ended.status, ended.err.partition(" took no message in 0.1 s")[2]) == (1, f"{hints}\n")
 
 
 WRONG = "PRORATA_BROKER_URL is missing or wrong: `prorata settings` says why\n"

@@ -34,6 +34,7 @@ def worker_health(
     if healthy:
         typer.echo(f"{worker} takes messages")
         return
-    hint = "" if number else "; was it started with --number?"
-    typer.echo(f"{worker} took no message in {within:g} s{hint}", err=True)
+    where = "" if host else "; does it run on this host? In a container, ask in its own"
+    which = "" if number else "; was it started with --number?"
+    typer.echo(f"{worker} took no message in {within:g} s{where}{which}", err=True)
     sys.exit(FAILED)
