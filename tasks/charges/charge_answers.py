@@ -8,6 +8,7 @@ from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.ending import Ending
 from models.orders import Order
 from models.payments import ChargeAttempt
+from models.rules.currency import format_amount
 from models.states import REFUNDED_BEFORE, AttemptStatus, OrderStatus, Step
 from tasks import cancellation
 from tasks.charges import charge_attempts, outdated_charges
@@ -41,8 +42,8 @@ def record(session: Session, order: Order, attempt: ChargeAttempt, charge: Charg
     may_be_taken = charge.status in (ChargeStatus.SUCCEEDED, ChargeStatus.REQUIRES_ACTION)
     if may_be_taken and (charge.amount_minor, charge.currency) != (attempt.amount_minor, attempt.currency):
         raise Misconfigured(
-            f"charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
-            f"attempt {attempt.key} of {attempt.amount_minor} {attempt.currency}"
+            f"charge {charge.ref} is of {format_amount(charge.amount_minor, charge.currency)}, "
+            f"attempt {attempt.key} of {format_amount(attempt.amount_minor, attempt.currency)}"
         )
     expired, too_late = authentication_expired(attempt), known_too_late(attempt)  # as we knew it before this answer
     charge_attempts.settle(session, order, attempt, AttemptStatus(charge.status.value), charge)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from models import lease
 from models.orders import Order
+from models.rules.currency import format_amount
 from tasks.charges import charge_attempts, forgotten_attempts, late_charges
 from tasks.charges.charging import Move, Plan
 from tasks.errors import (
@@ -109,8 +110,8 @@ def _as_requested(charge: Charge, planned: Plan) -> Charge:
     """The provider's answer to the request itself. Raises Misconfigured if it is of another amount: then it is no use to ask for another charge."""
     if charge.status is not ChargeStatus.DECLINED and not _is_of_the_amount(charge, planned):
         raise Misconfigured(
-            f"charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
-            f"attempt {planned.request.key} of {planned.request.amount_minor} {planned.request.currency}"
+            f"charge {charge.ref} is of {format_amount(charge.amount_minor, charge.currency)}, "
+            f"attempt {planned.request.key} of {format_amount(planned.request.amount_minor, planned.request.currency)}"
         )
     return charge
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models import attention, lease, timeline
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
+from models.rules.currency import format_amount
 from models.states import AttemptStatus
 from models.timeline_kinds import Kind
 from tasks import cancellation
@@ -90,8 +91,8 @@ def _record(
     refunding.record(session, refund, answer)
     if failed is not None:
         error = (
-            f"{failed}. Charge {charge.ref} is of {charge.amount_minor} {charge.currency}, "
-            f"not of what is due, {order.due_minor} {order.currency} (minor units): resume the order to give it back once more, "
+            f"{failed}. Charge {charge.ref} is of {format_amount(charge.amount_minor, charge.currency)}, "
+            f"not of what is due, {format_amount(order.due_minor, order.currency)}: resume the order to give it back once more, "
             "or cancel the order"
         )
         attention.park(session, order.id, error=error, token=order.lease_token)

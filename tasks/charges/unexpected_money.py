@@ -11,6 +11,7 @@ from models import timeline
 from models.order_lock import lock_order
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
+from models.rules.currency import format_amount
 from models.states import ATTEMPT_OVER, ATTEMPT_UNDER_WAY, FINAL, AttemptStatus, DisputeStatus, RefundState
 from models.timeline_kinds import Kind
 from tasks.charges.news_outcome import NewsOutcome
@@ -72,7 +73,7 @@ def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, owed_minor: int)
     owed_minor: what the customer has from nobody; negative, if they have that much twice.
     """
     dispute = disputes.one_in_the_way(disputed)
-    left = f"{owed_minor} {charge.currency} (minor units) of unexpected charge {charge.ref} is still the customer's"
+    left = f"{format_amount(owed_minor, charge.currency)} of unexpected charge {charge.ref} is still the customer's"
     if dispute.status is DisputeStatus.CHARGEBACK:
         return f"{charge.ref} is disputed (dispute {dispute.ref}, not decided yet): {disputes.DO_NOT_PAY}", False
     if owed_minor < 0:
@@ -91,7 +92,7 @@ def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, owed_minor: int)
     taken = f"the customer's bank has taken {disputes.sum_taken_back(disputed)} of {charge.ref} back for good ({disputes.named(disputed)}, lost)"
     if disputes.is_foreign(disputed, charge.currency):
         return (
-            f"{taken}, which was of {charge.amount_minor} {charge.currency}: compare the sums, and pay only what that left",
+            f"{taken}, which was of {format_amount(charge.amount_minor, charge.currency)}: compare the sums, and pay only what that left",
             False,
         )
     return f"{taken}: nothing of it is owed any more", False

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from models import disputed_charges, timeline
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
+from models.rules.currency import format_amount
 from models.states import DisputeStatus, OrderStatus
 from models.timeline_kinds import Kind
 from tasks.operating import dispute_notes
@@ -135,14 +136,14 @@ def _why_kept(
     if won := [each for each in settled if each.status is DisputeStatus.WON]:
         return ". ".join(
             f"dispute {each.ref} of order {order.number} was won after `prorata orders dispute-settled` was run for it: the customer keeps what they bought. "
-            f"If they paid {each.amount_minor} {each.currency} (minor units) again, give that back by other means, once, and tell your accountant: they have paid it twice"
+            f"If they paid {format_amount(each.amount_minor, each.currency)} again, give that back by other means, once, and tell your accountant: they have paid it twice"
             for each in won
         )
     owed = f"{disputes.sum_taken_back(settled)}, if they paid that again"
     if owed_minor:
-        owed = f"{owed}, and the remaining {owed_minor} {charge.currency} (minor units) in any case"
+        owed = f"{owed}, and the remaining {format_amount(owed_minor, charge.currency)} in any case"
     elif disputes.is_foreign(found, charge.currency):
-        of_all = f"{charge.amount_minor} {charge.currency} (minor units)"
+        of_all = format_amount(charge.amount_minor, charge.currency)
         owed = f"{owed}, and what the bank left of {of_all} in any case: compare the sums"
     return (
         f"`prorata orders dispute-settled` was run for {disputes.named(settled)} of order {order.number}: the customer keeps what they bought. "

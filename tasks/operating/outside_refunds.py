@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models import disputed_charges, timeline
 from models.orders import Order
 from models.payments import ChargeAttempt
+from models.rules.currency import format_amount
 from models.states import ATTEMPT_UNDER_WAY, DisputeStatus, OrderStatus, Step
 from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured, Refused, StepAgain, TemporarilyUnavailable
@@ -253,7 +254,7 @@ def _require_rest_paid(
         raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor, currency=charge.currency))
     if disputes.is_foreign(found, charge.currency):
         raise NotPossible(
-            f"{_taken(found, f'what order {order.number} was charged')}, which was {charge.amount_minor} {charge.currency}: compare the sums. "
+            f"{_taken(found, f'what order {order.number} was charged')}, which was {format_amount(charge.amount_minor, charge.currency)}: compare the sums. "
             "If that is less than all, pay the rest by other means; then, or if it is all, add --rest-paid"
         )
 
@@ -266,7 +267,7 @@ def _require_rest_of_unexpected_paid(charge: ChargeAttempt, lost: Sequence[Dispu
         )
     if not rest_paid:
         raise NotPossible(
-            f"{_taken(lost, f'unexpected charge {charge.ref}')}, which was of {charge.amount_minor} {charge.currency}: compare the sums. "
+            f"{_taken(lost, f'unexpected charge {charge.ref}')}, which was of {format_amount(charge.amount_minor, charge.currency)}: compare the sums. "
             "If that is less than all, pay the rest by other means, and add --rest-paid; otherwise nothing is owed"
         )
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from models import timeline, waiting_orders
 from models.messages import SentLetter
 from models.orders import OrderEvent
+from models.rules.currency import format_amount
 from models.states import (
     AFTER_ACTIVATION,
     ATTEMPT_OVER,
@@ -131,8 +132,8 @@ def _would(first: Step, without: LetterKind | None) -> Iterator[str]:
 def _happened(story: Story) -> list[str]:
     """One phrase for each earlier effect that is not repeated."""
     steps = [f"{step}: {outcome}" for step, outcome in _step_ends(story).items()]
-    charges = [f"charge {c.key}: {c.amount_minor} {c.currency} in minor units, {c.status}" for c in story.charges]
-    refunds = [f"refund {r.key}: {r.amount_minor} {r.currency} in minor units, {r.status}" for r in story.refunds]
+    charges = [f"charge {c.key}: {format_amount(c.amount_minor, c.currency)}, {c.status}" for c in story.charges]
+    refunds = [f"refund {r.key}: {format_amount(r.amount_minor, r.currency)}, {r.status}" for r in story.refunds]
     letters = [f"letter {letter.kind}: {letter.status}" for letter in story.letters]
     return steps + charges + refunds + letters
 

@@ -13,6 +13,7 @@ from models.ledger import BalanceTooLow, Cause, LedgerMovement, MovementKind, ca
 from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
+from models.rules.currency import format_amount
 from models.states import BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, period_of, running_period
 from models.timeline_kinds import Kind
@@ -109,7 +110,7 @@ def _end(session: Session, order: Order, now: datetime, *, is_back: bool) -> int
     """Take back what the order added to the balance, and end what it bought. Raises NotPossible. Returns how many users lose their seats."""
     if credited := _vat_credited(session, order.id):
         raise NotPossible(
-            f"{credited} {order.currency} (minor units) of what order {order.number} was charged is on the account's balance "
+            f"{format_amount(credited, order.currency)} of what order {order.number} was charged is on the account's balance "
             "already, as VAT that was not due; giving the whole charge back would give that twice",
             advice=_THE_REST,
         )
@@ -124,18 +125,18 @@ def _first_there(session: Session, order: Order, charge: ChargeAttempt, elsewher
     vat = vat_at_bank.left_to_a_person(session, order.id)
     if not rest or not (elsewhere_minor or vat):
         return None
-    currency = charge.currency
+    all_of_it = format_amount(rest, charge.currency)
     begins = (
-        f"a part of what order {order.number} was charged went back in the provider's dashboard. Refund the remaining {rest} {currency} (minor units) there, too"
+        f"a part of what order {order.number} was charged went back in the provider's dashboard. Refund the remaining {all_of_it} there, too"
         if elsewhere_minor
-        else f"VAT of order {order.number} was left to a person. Refund {rest} {currency} (minor units) in the provider's dashboard"
+        else f"VAT of order {order.number} was left to a person. Refund {all_of_it} in the provider's dashboard"
     )
     told = f"{begins}; then this command finds that all of it is back, and ends what was bought"
     if not vat:
         return told
-    only = f"only {rest - vat} {currency}" if rest > vat else "nothing"
+    only = f"only {format_amount(rest - vat, charge.currency)}" if rest > vat else "nothing"
     return (
-        f"{told}. Of that {vat} {currency} is VAT that was to be paid by other means, once: if it was, refund {only} there, "
+        f"{told}. Of that {format_amount(vat, charge.currency)} is VAT that was to be paid by other means, once: if it was, refund {only} there, "
         f"and run `prorata orders refunded-outside {order.number} --rest-paid`"
     )
 
@@ -166,7 +167,7 @@ def _take_rounding_back(session: Session, order: Order) -> None:
         )
     except BalanceTooLow:
         raise NotPossible(
-            f"the charge of order {order.number} was rounded up by {order.to_balance_minor} {order.currency} (minor units), which became "
+            f"the charge of order {order.number} was rounded up by {format_amount(order.to_balance_minor, order.currency)}, which became "
             "balance and is spent; giving the whole charge back would give that twice",
             advice=_THE_REST,
         ) from None

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from models import disputed_charges, timeline
 from models.orders import OrderEvent
+from models.rules.currency import format_amount
 from models.states import TAKEN_BACK, DisputeStatus
 from models.timeline_kinds import Kind
 from tasks.errors import StepAgain
@@ -140,7 +141,7 @@ def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, curren
     owed_minor: what the customer has from nobody, in the charge's currency, if the bank took a part, or none any more.
     """
     dispute = one_in_the_way(disputes)
-    sum_taken, which, left = sum_taken_back(disputes), named(disputes), _sum(owed_minor, currency)
+    sum_taken, which, left = sum_taken_back(disputes), named(disputes), format_amount(owed_minor, currency)
     match dispute.status:
         case DisputeStatus.LOST if owed_minor:
             return (
@@ -171,7 +172,7 @@ def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_mi
 
     owed_minor: what the customer has from nobody, in the charge's currency.
     """
-    left = _sum(owed_minor, currency)
+    left = format_amount(owed_minor, currency)
     if disputes is None:
         return f"the customer's bank has taken {charge_ref} back (a dispute); {DO_NOT_PAY}"
     dispute = one_in_the_way(disputes)
@@ -194,7 +195,7 @@ def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_mi
 def has_twice(charge_ref: str, amount_minor: int, currency: str) -> str:
     """That the customer got more of an unexpected charge than it was, since a person recorded what they paid of it."""
     return (
-        f"the customer has {_sum(amount_minor, currency)} of unexpected charge {charge_ref} twice: as was recorded by `prorata orders refunded-outside`, "
+        f"the customer has {format_amount(amount_minor, currency)} of unexpected charge {charge_ref} twice: as was recorded by `prorata orders refunded-outside`, "
         "and from their bank or the provider. Pay nothing more, and send the bank proof of what was paid"
     )
 
@@ -205,14 +206,10 @@ def sum_taken_back(disputes: Sequence[Dispute]) -> str:
     for each in disputes:
         if each.status in TAKEN_BACK:
             sums[each.currency] = sums.get(each.currency, 0) + each.amount_minor
-    return " and ".join(_sum(amount, currency) for currency, amount in sums.items())
+    return " and ".join(format_amount(amount, currency) for currency, amount in sums.items())
 
 
 def named(disputes: Sequence[Dispute]) -> str:
     """The disputes in which the bank has taken money, by their refs."""
     refs = [each.ref for each in disputes if each.status in TAKEN_BACK]
     return f"dispute{'s' if len(refs) > 1 else ''} {', '.join(refs)}"
-
-
-def _sum(amount_minor: int, currency: str) -> str:
-    return f"{amount_minor} {currency} (minor units)"

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from models import timeline
 from models.orders import Order
 from models.payments import ChargeAttempt, RefundAttempt
+from models.rules.currency import format_amount
 from models.states import RefundState
 from models.timeline_kinds import Kind
 from tasks.errors import (
@@ -242,8 +243,9 @@ def _refused(attempt: RefundAttempt, charge_ref: str, refused: Refused) -> Refun
     why = f"the provider refuses to refund {charge_ref}: {refused}"
     if not (back := back_minor(charge_ref)):
         return RefundRefused(why)
-    owed, currency = attempt.amount_minor - back, attempt.currency
-    left = f"{back} {currency} (minor units) of it went back already: {owed} {currency} (minor units) is still the customer's"
+    owed = attempt.amount_minor - back
+    went_back, still_theirs = (format_amount(minor, attempt.currency) for minor in (back, owed))
+    left = f"{went_back} of it went back already: {still_theirs} is still the customer's"
     return RefundRefused(f"{why}. {left}", owed_minor=owed)
 
 

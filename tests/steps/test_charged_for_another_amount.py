@@ -188,8 +188,8 @@ def test_a_refund_that_fails_calls_a_person_who_resumes_it(
     order = world.go_on(order_id)
     assert order.status is OrderStatus.NEEDS_ATTENTION
     assert re.fullmatch(
-        r"refund re_\w+ failed: expired_or_canceled_card\. Charge pi_\w+ is of 37684 EUR, not of what is due, 38160 EUR "
-        r"\(minor units\): resume the order to give it back once more, or cancel the order",
+        r"refund re_\w+ failed: expired_or_canceled_card\. Charge pi_\w+ is of 376.84 EUR, not of what is due, 381.60 EUR: "
+        r"resume the order to give it back once more, or cancel the order",
         order.last_error or "",
     )
     assert (world.attempts(order_id), money(world, ada)[0]) == ([(1, "pending", LOST)], [LOST])
@@ -370,7 +370,7 @@ def test_an_answer_of_another_amount_to_the_request_itself_is_our_mistake(world:
             return replace(provider.charge(request), amount_minor=1_19)
 
     wiring.plug_in(replace(world.wiring, payments=cast(PaymentProvider, Misreads())))
-    with pytest.raises(Misconfigured, match=r"is of 119 EUR, attempt order:.*:charge:1 of 11900 EUR"):
+    with pytest.raises(Misconfigured, match=r"is of 1.19 EUR, attempt order:.*:charge:1 of 119.00 EUR"):
         world.run(order_id)
     assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
     assert (world.charged(ada), world.given_back(ada)) == ([119_00], [])

@@ -110,7 +110,7 @@ def test_a_refund_that_fails_later_because_of_a_dispute_parks_and_says_not_to_pa
     order = world.order(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
     assert re.sub(r"(du|pi|re)_\w+", r"\1_1", str(order.last_error)) == (
-        "refund re_1 failed after the provider had accepted it: expired_or_canceled_card. But the customer's bank has taken 11900 EUR (minor units) "
+        "refund re_1 failed after the provider had accepted it: expired_or_canceled_card. But the customer's bank has taken 119.00 EUR "
         "of pi_1 back (dispute du_1, not decided yet); do not give it back in any other way: the customer would be paid twice. "
         "See docs/disputes.md, A disputed charge"
     )
@@ -129,9 +129,9 @@ def test_an_order_that_is_parked_as_its_refund_failed_says_not_to_pay_once_the_b
         told.append(str(world.order(order_id).last_error))
     assert [re.sub(r"(du|pi|re)_\w+", r"\1_1", each) for each in told] == [
         *["refund re_1 failed after the provider had accepted it: expired_or_canceled_card"] * 2,
-        "refund_payment: the customer's bank has taken 11900 EUR (minor units) of pi_1 back (dispute du_1, not decided yet); "
+        "refund_payment: the customer's bank has taken 119.00 EUR of pi_1 back (dispute du_1, not decided yet); "
         "do not give it back in any other way: the customer would be paid twice. See docs/disputes.md, A disputed charge",
-        "refund_payment: the customer's bank has taken 11900 EUR (minor units) of pi_1 back (dispute du_1, for good, lost); "
+        "refund_payment: the customer's bank has taken 119.00 EUR of pi_1 back (dispute du_1, for good, lost); "
         "do not give it back in any other way: the customer would be paid twice. See docs/disputes.md, A disputed charge",
     ]
     order = world.order(order_id)
@@ -180,7 +180,7 @@ def test_a_refund_that_has_failed_by_the_time_it_is_recorded_says_not_to_pay_if_
     order = world.go_on(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.REFUND_PAYMENT)
     assert re.sub(r"(du|pi|re)_\w+", r"\1_1", str(order.last_error)).startswith(
-        "refund re_1 failed: expired_or_canceled_card. But the customer's bank has taken 11900 EUR (minor units) of pi_1 back (dispute du_1, "
+        "refund re_1 failed: expired_or_canceled_card. But the customer's bank has taken 119.00 EUR of pi_1 back (dispute du_1, "
         "not decided yet); do not give it back in any other way"
     )
 

@@ -69,7 +69,7 @@ def test_a_parked_refund_is_said_to_be_owed_once_its_dispute_was_won(world: Worl
     resume_refund(world, order_id)
     why = parked(world, order_id)
     assert "the dispute du_1 of pi_1 was won" in why
-    assert "11900 EUR (minor units) of this refund is owed still: pay that by other means" in why
+    assert "119.00 EUR of this refund is owed still: pay that by other means" in why
     assert outside_refunds.settle(order_id, by="Olga", why="transfer")
     assert world.run(order_id).status is OrderStatus.REFUNDED
 
@@ -79,7 +79,7 @@ def test_what_the_dashboard_gave_back_before_a_dispute_was_won_is_not_owed_again
     refund_by_hand(world, order_id, 50_00)
     dispute_part(world, world.charge_ref(order_id), 69_00, "won")
     assert parked(world, order_id).startswith(
-        "refund_payment: the dispute du_1 of pi_1 was won, so the money is with you, and 6900 EUR (minor units) of this refund is owed still: pay that by other means"
+        "refund_payment: the dispute du_1 of pi_1 was won, so the money is with you, and 69.00 EUR of this refund is owed still: pay that by other means"
     )
 
 
@@ -94,7 +94,7 @@ def test_what_the_dashboard_gave_back_of_an_unexpected_charge_before_its_dispute
         world.notify(late, f"charge.dispute.{event}")
     [refused] = world.noted(order_id, "refund.refused")
     assert refused["error"].startswith(
-        f"6900 EUR (minor units) of unexpected charge {late} is still the customer's, though its dispute"
+        f"69.00 EUR of unexpected charge {late} is still the customer's, though its dispute"
     )
 
 
@@ -117,16 +117,16 @@ def test_of_a_parked_refund_of_which_the_bank_took_a_part_for_good_the_rest_is_o
     _, order_id = refundable(world)
     dispute_part(world, world.charge_ref(order_id), 19_00)
     assert parked(world, order_id).startswith(
-        "refund_payment: the customer's bank has taken 1900 EUR (minor units) of pi_1 back (dispute du_1, for good, lost): do not pay that. "
-        "The remaining 10000 EUR (minor units) is owed still: pay only that by other means."
+        "refund_payment: the customer's bank has taken 19.00 EUR of pi_1 back (dispute du_1, for good, lost): do not pay that. "
+        "The remaining 100.00 EUR is owed still: pay only that by other means."
     )
 
 
 @pytest.mark.parametrize(
     ("ends", "owed"),
     [
-        ("won", "11900 EUR (minor units) of this refund is owed still: pay that by other means"),
-        ("lost", "The remaining 10000 EUR (minor units) is owed still: pay only that by other means"),
+        ("won", "119.00 EUR of this refund is owed still: pay that by other means"),
+        ("lost", "The remaining 100.00 EUR is owed still: pay only that by other means"),
     ],
 )
 def test_of_a_parked_refund_of_which_the_bank_took_a_part_one_sum_is_owed_once_it_has_decided(
@@ -138,8 +138,8 @@ def test_of_a_parked_refund_of_which_the_bank_took_a_part_one_sum_is_owed_once_i
     why = parked(world, order_id)
     assert "is owed still" not in why
     assert why.startswith(
-        "refund_payment: the customer's bank has taken 1900 EUR (minor units) of pi_1 back (dispute du_1, not decided yet); "
-        "do not give it back in any other way: the customer would be paid twice. Do not pay the remaining 10000 EUR (minor units) yet either: "
+        "refund_payment: the customer's bank has taken 19.00 EUR of pi_1 back (dispute du_1, not decided yet); "
+        "do not give it back in any other way: the customer would be paid twice. Do not pay the remaining 100.00 EUR yet either: "
         "one sum is owed once the dispute is closed, and the order, resumed then, names it."
     )
     with pytest.raises(NotPossible, match="has not decided yet"):
@@ -153,7 +153,7 @@ def test_a_parked_refund_of_which_the_bank_took_a_part_is_settled_once_the_rest_
     _, order_id = refundable(world)
     dispute_part(world, world.charge_ref(order_id), 19_00)
     parked(world, order_id)
-    with pytest.raises(NotPossible, match=r"pay the remaining 10000 EUR"):
+    with pytest.raises(NotPossible, match=r"pay the remaining 100.00 EUR"):
         outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert outside_refunds.settle(order_id, by="Olga", why="and transfer", rest_paid=True)
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
@@ -162,10 +162,10 @@ def test_a_parked_refund_of_which_the_bank_took_a_part_is_settled_once_the_rest_
 def test_a_part_that_the_bank_took_ends_nothing_before_the_rest_was_paid(world: World) -> None:
     ada, order_id, charge = bought(world)
     dispute_part(world, charge, 19_00, "needs_response")
-    with pytest.raises(NotPossible, match=r"The remaining 10000 EUR \(minor units\) it has left with you"):
+    with pytest.raises(NotPossible, match=r"The remaining 100.00 EUR it has left with you"):
         give_back(order_id)
     dispute_part(world, charge, 19_00)
-    told = r"taken only 1900 EUR .* pay the remaining 10000 EUR \(minor units\) by other means first; .* --rest-paid"
+    told = r"taken only 19.00 EUR .* pay the remaining 100.00 EUR by other means first; .* --rest-paid"
     with pytest.raises(NotPossible, match=told):
         give_back(order_id)
     with pytest.raises(NotPossible, match=told):
@@ -179,7 +179,7 @@ def test_of_two_parts_that_the_bank_took_for_good_the_sum_is_named(world: World)
     _, order_id, charge = bought(world)
     for part in (19_00, 20_00):
         dispute_part(world, charge, part)
-    told = r"taken only 3900 EUR .* \(disputes du_\w+, du_\w+, lost\), .* pay the remaining 8000 EUR"
+    told = r"taken only 39.00 EUR .* \(disputes du_\w+, du_\w+, lost\), .* pay the remaining 80.00 EUR"
     with pytest.raises(NotPossible, match=told):
         give_back(order_id)
 
@@ -206,7 +206,7 @@ def test_a_sum_in_another_currency_is_named_and_ends_nothing_until_the_rest_is_s
     world.stripe.control("change", id=lost.id, values={"currency": "usd"})
     if parked_before:
         parked(world, order_id)
-    told = rf"taken 1900 USD \(minor units\) of what order \d+ was charged back for good \(dispute {lost.id}, lost\), which was 11900 EUR: .* --rest-paid"
+    told = rf"taken 19.00 USD of what order \d+ was charged back for good \(dispute {lost.id}, lost\), which was 119.00 EUR: .* --rest-paid"
     with pytest.raises(NotPossible, match=told):
         outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert outside_refunds.settle(order_id, by="Olga", why="rest by transfer", rest_paid=True)
@@ -231,7 +231,7 @@ def test_what_the_bank_left_of_an_unexpected_charge_is_not_owed_while_it_is_disp
         dispute_part(world, late, part, status)
         for event in ("updated", "funds_withdrawn"):
             world.notify(late, f"charge.dispute.{event}")
-    owed = f"10000 EUR (minor units) of unexpected charge {late} is still the customer's: the bank took only a part"
+    owed = f"100.00 EUR of unexpected charge {late} is still the customer's: the bank took only a part"
     rows = world.rows(OrderEvent, order_id=order_id, kind="refund.refused")
     refused = [row.facts["error"] for row in sorted(rows, key=lambda row: row.id)]
     assert [said.startswith(owed) for said in refused] == [True, False, True]
@@ -248,5 +248,5 @@ def test_what_the_bank_left_of_an_unexpected_charge_is_for_a_person_to_give_back
     for event in ("updated", "closed"):
         world.notify(late, f"charge.dispute.{event}")
     [refused] = world.noted(order_id, "refund.refused")
-    assert refused["error"].startswith(f"10000 EUR (minor units) of unexpected charge {late} is still the customer's")
+    assert refused["error"].startswith(f"100.00 EUR of unexpected charge {late} is still the customer's")
     assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "1900")]

@@ -57,7 +57,7 @@ def test_one_that_a_person_gave_back_is_named_until_that_is_recorded(
         world.notify(late)
         world.stripe.calm()
     world.stripe.control("dispute", payment_intent=late, status="needs_response", amount=amount)
-    undecided = "has not decided yet" if amount == 119_00 else "has not decided yet.*The remaining 10000 EUR"
+    undecided = "has not decided yet" if amount == 119_00 else "has not decided yet.*The remaining 100.00 EUR"
     with pytest.raises(NotPossible, match=undecided if asked_before else "no unexpected charge"):
         settle(order_id, late)
     world.stripe.control("dispute", payment_intent=late, status=status)
@@ -98,7 +98,7 @@ def test_one_of_which_the_bank_took_a_sum_in_another_currency_is_recorded_once_t
     world.notify(late, "charge.dispute.closed")
     what = "what the bank has (dispute du_1, lost) of the unexpected charge pi_1"
     assert named(world) == [(what, "11900 EUR", "1900 USD")]
-    told = rf"taken 1900 USD \(minor units\) of unexpected charge {late} back for good .* was of 11900 EUR: .* add --rest-paid"
+    told = rf"taken 19.00 USD of unexpected charge {late} back for good .* was of 119.00 EUR: .* add --rest-paid"
     with pytest.raises(NotPossible, match=told):
         settle(order_id, late)
     assert settle(order_id, late, rest_paid=True) is None
@@ -131,8 +131,8 @@ def test_of_one_whose_refund_is_refused_it_is_said_what_the_dashboard_has_left_o
         for _ in range(3):  # the key of the request before is spent
             world.notify(late, "charge.refunded")
             world.pass_time(seconds=3600)
-    told = ". {} EUR (minor units) of it went back already: {} EUR (minor units) is still the customer's"
-    ends = [told.format(5000, 6900), told.format(6900, 5000)]
+    told = ". {} EUR of it went back already: {} EUR is still the customer's"
+    ends = [told.format("50.00", "69.00"), told.format("69.00", "50.00")]
     assert [each[-len(end) :] for each, end in zip(said(world, order_id), ends, strict=True)] == ends
     facts = [row.facts for row in world.rows(OrderEvent, order_id=order_id, kind="refund.refused")]
     assert sorted(each["owed_minor"] for each in facts) == [50_00, 69_00]
@@ -228,9 +228,9 @@ def said(world: World, order_id: UUID) -> list[str]:
     return [re.sub(r"(du|pi|req)_\w+", r"\1_1", row.facts["error"]) for row in rows]
 
 
-OWED = "{} EUR (minor units) of unexpected charge pi_1 is still the customer's"
+OWED = "{} EUR of unexpected charge pi_1 is still the customer's"
 DO_NOT_PAY = "pi_1 is disputed (dispute du_1, not decided yet): do not give it back in any other way: the customer would be paid twice"
-NOTHING_OWED = "the customer's bank has taken 11900 EUR (minor units) of pi_1 back for good (dispute{} du_1{}, lost): nothing of it is owed any more"
+NOTHING_OWED = "the customer's bank has taken 119.00 EUR of pi_1 back for good (dispute{} du_1{}, lost): nothing of it is owed any more"
 NO_MORE = "the bank took only a part back (dispute du_1, lost), and the provider refunds it no more"
 
 
@@ -241,7 +241,7 @@ def test_a_rest_that_a_second_dispute_takes_for_good_at_once_is_said_to_be_owed_
         world.stripe.control("dispute", payment_intent=late, status="lost", amount=amount)
         for _ in range(2):
             world.notify(late, "charge.dispute.closed")
-    told = [f"{OWED.format(10000)}: {NO_MORE}", NOTHING_OWED.format("s", ", du_1")]
+    told = [f"{OWED.format('100.00')}: {NO_MORE}", NOTHING_OWED.format("s", ", du_1")]
     assert (said(world, order_id), named(world)) == (told, [])
 
 
@@ -252,7 +252,7 @@ def test_what_is_won_and_then_lost_for_good_is_said_to_be_owed_no_more(world: Wo
     world.notify(late, "charge.dispute.closed")
     turn(world, late, "lost")
     world.notify(late, "charge.dispute.closed")
-    won = f"{OWED.format(11900)}, though its dispute du_1 was won; the provider refunds it no more"
+    won = f"{OWED.format('119.00')}, though its dispute du_1 was won; the provider refunds it no more"
     assert (said(world, order_id), named(world)) == ([won, NOTHING_OWED.format("", "")], [])
 
 
@@ -283,7 +283,7 @@ def test_what_is_to_be_given_back_as_its_refund_was_refused_is_not_once_the_bank
     for status in ("needs_response", "lost"):
         world.stripe.control("dispute", payment_intent=late, status=status, amount=69_00)
         world.notify(late, "charge.dispute.updated")
-    taken = NOTHING_OWED.format("", "").replace("11900", "6900")
+    taken = NOTHING_OWED.format("", "").replace("119.00", "69.00")
     assert (said(world, order_id), named(world)) == ([refused, DO_NOT_PAY, taken], [])
 
 
@@ -313,7 +313,7 @@ def test_what_the_bank_has_given_up_since_the_rest_was_recorded_is_owed_and_reco
     with pytest.raises(NotPossible, match="has not decided yet"):
         settle(order_id, late)
     turns(world, late, "won", "won")
-    won = f"{OWED.format(1900)}, though its dispute du_1 was won; the provider refunds it no more"
+    won = f"{OWED.format('19.00')}, though its dispute du_1 was won; the provider refunds it no more"
     assert said(world, order_id)[1:] == [DO_NOT_PAY, won]
     assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "10000")]
     assert settle(order_id, late) == (19_00, "EUR")
@@ -331,7 +331,7 @@ def test_what_the_bank_takes_since_it_was_recorded_as_paid_the_customer_has_twic
     assert settle(order_id, late) == (119_00, "EUR")
     turns(world, late, "needs_response", "lost")
     twice = (
-        "the customer has 11900 EUR (minor units) of unexpected charge pi_1 twice: as was recorded by `prorata orders refunded-outside`, "
+        "the customer has 119.00 EUR of unexpected charge pi_1 twice: as was recorded by `prorata orders refunded-outside`, "
         "and from their bank or the provider. Pay nothing more, and send the bank proof of what was paid"
     )
     assert said(world, order_id)[1:] == [DO_NOT_PAY, twice]

@@ -47,7 +47,7 @@ def a_purchase_of_which_vat_became_balance(world: World) -> UUID:
         ),
         (
             a_purchase_of_which_vat_became_balance,
-            "2000 EUR .* is on the account's balance already, .* would give that twice",
+            "20.00 EUR .* is on the account's balance already, .* would give that twice",
         ),
     ],
 )
@@ -76,8 +76,8 @@ def settle(order_id: UUID) -> Recorded:
 def test_vat_that_was_paid_by_other_means_is_not_refunded_with_the_rest(world: World) -> None:
     eva, order_id = vat_is_left_to_a_person(world)
     told = (
-        r"Refund the remaining 11300 EUR \(minor units\) there, too; .* Of that 1300 EUR is VAT that was to be paid by other means, once: "
-        r"if it was, refund only 10000 EUR there, and run `prorata orders refunded-outside 1001 --rest-paid`"
+        r"Refund the remaining 113.00 EUR there, too; .* Of that 13.00 EUR is VAT that was to be paid by other means, once: "
+        r"if it was, refund only 100.00 EUR there, and run `prorata orders refunded-outside 1001 --rest-paid`"
     )
     with pytest.raises(NotPossible, match=told):
         give_back(order_id)
@@ -86,7 +86,7 @@ def test_vat_that_was_paid_by_other_means_is_not_refunded_with_the_rest(world: W
     ):
         settle(order_id)
     goes_back(world, order_id, 100_00)
-    with pytest.raises(NotPossible, match=r"1300 EUR is VAT .*: if it was, refund nothing there"):
+    with pytest.raises(NotPossible, match=r"13.00 EUR is VAT .*: if it was, refund nothing there"):
         give_back(order_id)
     settle(order_id)
     assert world.run(order_id).status is OrderStatus.REFUNDED
@@ -111,7 +111,7 @@ def test_nobody_who_may_have_paid_vat_gets_the_whole_charge_refunded_once_the_pa
     comes_back(world, eva, 7_00)
     world.notify(world.charge_ref(order_id), "refund.failed")
     with pytest.raises(
-        NotPossible, match=r"Refund 12000 EUR \(minor units\) in the provider's dashboard.*if it was, refund only 10700"
+        NotPossible, match=r"Refund 120.00 EUR in the provider's dashboard.*if it was, refund only 107.00"
     ):
         give_back(order_id)
     goes_back(world, order_id, 107_00)

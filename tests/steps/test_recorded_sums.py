@@ -89,6 +89,6 @@ def test_what_is_left_to_give_back_of_a_charge_whose_dispute_was_won_is_said(wor
     _, order_id, charge = bought(world)
     refund_in_dashboard(world, charge, 19_00)
     dispute(world, charge, "won")
-    with pytest.raises(NotPossible, match=r"if you give it back all the same, pay 10000 EUR \(minor units\) by other"):
+    with pytest.raises(NotPossible, match=r"if you give it back all the same, pay 100.00 EUR by other"):
         give_back(order_id)
     assert settle(world, order_id) == 100_00

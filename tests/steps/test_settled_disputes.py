@@ -125,16 +125,16 @@ NOT_ENDED = (
     "`prorata orders dispute-settled` was run for dispute du_1 of order 1001: the customer keeps what they bought. If it is to end all the same, "
     "give back by other means {}; no command records that: let your accountant correct the invoice"
 )
-IF_PAID_AGAIN = "{} EUR (minor units), if they paid that again"
+IF_PAID_AGAIN = "{} EUR, if they paid that again"
 
 
 @pytest.mark.parametrize(
     ("before", "after", "owed"),
     [
-        (119_00, 0, IF_PAID_AGAIN.format(11900)),
-        (19_00, 0, f"{IF_PAID_AGAIN.format(1900)}, and the remaining 10000 EUR (minor units) in any case"),
-        (50_00, 69_00, IF_PAID_AGAIN.format(5000)),
-        (50_00, 30_00, f"{IF_PAID_AGAIN.format(5000)}, and the remaining 3900 EUR (minor units) in any case"),
+        (119_00, 0, IF_PAID_AGAIN.format("119.00")),
+        (19_00, 0, f"{IF_PAID_AGAIN.format('19.00')}, and the remaining 100.00 EUR in any case"),
+        (50_00, 69_00, IF_PAID_AGAIN.format("50.00")),
+        (50_00, 30_00, f"{IF_PAID_AGAIN.format('50.00')}, and the remaining 39.00 EUR in any case"),
     ],
 )
 def test_what_was_bought_is_not_ended_once_a_dispute_is_settled_and_what_that_would_owe_is_said(
@@ -157,7 +157,7 @@ def test_of_a_settled_dispute_in_another_currency_the_sums_are_to_be_compared(wo
     world.stripe.control("change", id=lost.id, values={"currency": "usd"})
     world.notify(charge, "charge.dispute.closed")
     dispute_settlements.settle(order_id, **PAID_AGAIN)
-    owed = "1900 USD (minor units), if they paid that again, and what the bank left of 11900 EUR (minor units) in any case: compare the sums"
+    owed = "19.00 USD, if they paid that again, and what the bank left of 119.00 EUR in any case: compare the sums"
     assert refusals(order_id) == {NOT_ENDED.format(owed)}
 
 
@@ -168,7 +168,7 @@ def test_one_that_is_won_after_all_is_named_as_the_customer_has_paid_twice(world
     undecided = "and has not decided yet; do not give it back in any other way"
     won = (
         "dispute du_1 of order 1001 was won after `prorata orders dispute-settled` was run for it: the customer keeps what they bought. If they paid "
-        "11900 EUR (minor units) again, give that back by other means, once, and tell your accountant: they have paid it twice"
+        "119.00 EUR again, give that back by other means, once, and tell your accountant: they have paid it twice"
     )
     for status, found, told in (
         ("needs_response", [], undecided),

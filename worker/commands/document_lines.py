@@ -2,12 +2,12 @@
 
 from dataclasses import asdict, fields
 
+from models.rules.currency import major
 from tasks.closing.document_lines import DocumentLine, document_lines
 from tasks.closing.document_pdfs import count
 from tasks.snapshot import of_one_moment
 from tasks.wiring import begin
 from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
-from worker.commands.order_views import major
 from worker.commands.progress_bar import by_document, progress
 from worker.commands.screen import console, plain, print_json_rows
 from worker.commands.sheet import print_sheet

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from models.invoices import InvoiceReason
+from models.rules.currency import major
 from tasks.closing.documents import Day, DocumentLevy, count, levies
 from tasks.closing.one_stop_shop import Declared, declared
 from tasks.closing.quarters import Quarter
@@ -18,7 +19,6 @@ from tasks.wiring import begin, policy
 from worker.commands.document_lines import list_lines
 from worker.commands.document_pdfs import write_pdfs
 from worker.commands.options import AsCsv, AsJson, FirstDay, LastDay, refuse_backwards, refuse_both
-from worker.commands.order_views import major
 from worker.commands.progress_bar import by_document, progress
 from worker.commands.screen import console, plain, print_json_rows
 from worker.commands.sheet import print_sheet

@@ -9,11 +9,11 @@ import typer
 
 from models.invoice_numbers import InvoiceNumber
 from models.lost_numbers import LostNumbers
+from models.rules.currency import format_amount, major
 from tasks.billing import lost_documents, receivables, unpaid
 from tasks.closing.open_invoices import OpenInvoice, open_invoices, totals
 from tasks.wiring import begin, now, policy
 from worker.commands.options import AsCsv, AsJson, By, PastDay, Why, day, refuse_both, refuse_future
-from worker.commands.order_views import major
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.sheet import print_sheet
 from worker.printed_tables import Column, Rows
@@ -110,7 +110,7 @@ def paid(
         paid_sum = {"amount_minor": owed.amount_minor, "currency": owed.currency}
         print_json({"number": number, **paid_sum, "paid_at": owed.settled_at})
         return
-    sum_ = f"{major(owed.amount_minor, owed.currency)} {owed.currency}"
+    sum_ = format_amount(owed.amount_minor, owed.currency)
     typer.echo(f"{number}: {sum_} paid on {policy().seller.day(paid_at)}.")
 
 
@@ -140,9 +140,9 @@ def not_paid(
         print_json({"number": number, **asdict(withdrawn)})
         return
     seller, currency = policy().seller, withdrawn.currency
-    sum_ = f"{major(withdrawn.amount_minor, currency)} {currency}"
+    sum_ = format_amount(withdrawn.amount_minor, currency)
     days = f"paid on {seller.day(withdrawn.paid_at)}, withdrawn on {seller.day(withdrawn.unpaid_at)}"
-    total = f"{major(withdrawn.owed_minor, currency)} {currency}"
+    total = format_amount(withdrawn.owed_minor, currency)
     typer.echo(f"{number}: {sum_} {days}. {withdrawn.owed_on} is open: {total} owed.")
 
 

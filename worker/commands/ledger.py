@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from models import ledger as movements
 from models.books_checks import Compared, record_books_check
 from models.ledger import LedgerMovement
+from models.rules.currency import major
 from tasks.closing.balances import Balance, Total, balances, totals
 from tasks.errors import ENDS_EARLY, NO_DATABASE
 from tasks.ledger_check.differences import Difference
@@ -23,7 +24,6 @@ from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, now, policy
 from worker.commands.exit_status import FAILED
 from worker.commands.options import AsCsv, AsJson, PastDay, refuse_both, refuse_future, time_in_utc
-from worker.commands.order_views import major
 from worker.commands.progress_bar import progress
 from worker.commands.screen import console, moment, plain, print_json
 from worker.commands.sheet import print_sheet

@@ -7,6 +7,7 @@ import typer
 
 from models.messages import SentLetter
 from models.orders import Order
+from models.rules.currency import format_amount
 from models.states import AFTER_ACTIVATION, LetterKind, OrderStatus
 from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
@@ -178,7 +179,7 @@ def refunded_outside(
 
 
 def _say_owed(amount_minor: int, currency: str) -> None:
-    amount = f"{order_views.major(amount_minor, currency)} {currency}"
+    amount = format_amount(amount_minor, currency)
     typer.echo(f"The customer is owed {amount} of this charge: pay that by other means, if you have not yet.")
 
 
@@ -194,7 +195,7 @@ def note_disputes(
         print_json({"id": order_id, "noted": [order_views.dispute_as_json(dispute) for dispute in new]})
         return
     for dispute in new:
-        amount = f"{order_views.major(dispute.amount_minor, dispute.currency)} {dispute.currency}"
+        amount = format_amount(dispute.amount_minor, dispute.currency)
         typer.echo(one_line(f"Noted: dispute {dispute.ref} of {dispute.charge_ref}, {dispute.status}, {amount}"))
     if not new:
         typer.echo("Nothing new: no dispute has another status or amount than is noted.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from decimal import Decimal
 from typing import Any
 
 from rich.console import RenderableType
@@ -10,7 +9,7 @@ from rich.text import Text
 
 from models.invoices import Invoice, Receivable
 from models.orders import Order, OrderLine
-from models.rules.currency import exponent
+from models.rules.currency import major
 from models.states import OrderStatus
 from tasks.invoices.corrected import corrected
 from tasks.operating.at_provider import AtProvider
@@ -26,11 +25,6 @@ _COLORS = {
     OrderStatus.NEEDS_ATTENTION: "bold red",
     OrderStatus.OPEN: "cyan",
 }
-
-
-def major(minor: int, currency: str) -> str:
-    """Minor units as people write them: 1190 EUR -> 11.90, -1190 -> -11.90, 1500 JPY -> 1,500."""
-    return f"{Decimal(minor).scaleb(-exponent(currency)):,}"
 
 
 def what(lines: Sequence[OrderLine]) -> str:
