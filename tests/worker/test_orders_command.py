@@ -295,7 +295,10 @@ def test_every_command_takes_the_number_of_a_document_in_place_of_its_orders(wor
     assert run("resume", " INV-2026-000001").exit_code == 0
     world.park(order_id)
     said = run("refunded-outside", "INV-2026-000001", "--why", "by transfer").stdout
-    assert said == "Recorded; the order goes on, the credit note is issued and the customer is told.\n"
+    assert said == (
+        "Recorded; the order goes on, the credit note is issued and the customer is told.\n"
+        "The customer is owed 119.00 EUR of this charge: pay that by other means, if you have not yet.\n"
+    )
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert len(world.mailbox.listed(f"to:{ada.email} subject:refunded")) == 1
 
@@ -311,6 +314,7 @@ def test_whoever_settles_a_refund_that_failed_after_its_notice_is_told_to_write(
     assert run("refunded-outside", order_id, "--why", "by transfer").stdout == (
         "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went to the card: "
         "tell the customer, and your accountant.\n"
+        "The customer is owed 119.00 EUR of this charge: pay that by other means, if you have not yet.\n"
     )
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert world.mails(ada) == letters
