@@ -21,6 +21,7 @@ OF_PROBLEM: Final[Mapping[str, Members]] = {
     "missing-scope": Members(("scope",)),
     "quote-expired": Members(("expired_at",)),
     "quote-used": Members(sometimes=("order_id",)),
+    "too-many-declines": Members(("retry_at",)),
     "email-taken": Members(sometimes=("contact_id",)),
     "open-order": Members(("products", "order_ids")),
     "idempotency-key-reused": Members(("order_id",)),
@@ -43,6 +44,7 @@ _LIST: Final[Schema] = {"type": "array", "items": {"type": "string"}}
 FORMS: Final[Mapping[str, Schema]] = {
     "scope": {"type": "string", "enum": list(Scope), "description": "the one that is needed"},
     "expired_at": {"type": "string", "format": "date-time"},
+    "retry_at": {"type": "string", "format": "date-time", "description": "when another payment method can be given"},
     "order_id": {"type": "string", "format": "uuid", "description": "the order that was placed before"},
     "contact_id": {
         "type": "string",

@@ -39,6 +39,10 @@ TYPES: dict[str, tuple[int, str]] = {
     ),
     "not-active": (_CONFLICT, "Seats of a subscription that is not active cannot be assigned."),
     "no-seat-left": (_CONFLICT, "More users than seats; of a file, `lines` names those that are too many."),
+    "too-many-declines": (
+        _CONFLICT,
+        "Ten charges of the account were declined within 24 hours: it is given no payment method until `retry_at`, and nothing is charged.",
+    ),
     "body-too-large": (413, "At most 32 KiB; a CSV of seats may have 1 MiB, a webhook 256 KiB."),
     "not-json": (415, "The body is labelled as something else; send it as application/json."),
     "not-csv": (415, "Send the file as text/csv."),
@@ -51,10 +55,6 @@ TYPES: dict[str, tuple[int, str]] = {
     "email-twice": (_INVALID, "The file names a user more than once: `lines`; nothing was changed."),
     "too-many-requests": (429, "Wait for as long as `Retry-After` says."),
     "too-many-streams": (429, "The key has 50 event streams open already; end one first."),
-    "too-many-declines": (
-        429,
-        "Ten charges of the account were declined within 24 hours: it is given no payment method for as long as `Retry-After` says, and nothing is charged.",
-    ),
     "head-too-large": (431, "Request line and headers together have at most 32 KiB."),
     "internal-error": (500, "Something is wrong on our side. The request may be sent again: see its operation."),
     "temporarily-unavailable": (503, "Something we depend on does not answer; try again after `Retry-After`."),

@@ -1,6 +1,5 @@
 """A payment method that a customer's browser made, given to an account; a refused one is answered in the account's language."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -15,6 +14,7 @@ from tasks.letters.reasons import METHOD_NOT_STORED, METHOD_REFUSED, OF_THE_METH
 from tasks.letters.wording import Wording
 from tasks.ports import StoredPaymentMethod
 from tasks.upstream import declines, payment_details
+from tasks.upstream.request import instant
 from tasks.wiring import begin, policy
 
 log = structlog.get_logger(__name__)
@@ -27,13 +27,13 @@ _FOR_THE_UPSTREAM: Final = (
 
 
 def attach(account_id: UUID, token: str, language: Language) -> PaymentMethod:
-    """Outside of any transaction. Raises Problem 422 or 429, TemporarilyUnavailable."""
+    """Outside of any transaction. Raises Problem 409 or 422, TemporarilyUnavailable."""
     with _refusal_in(language, account_id):
         return payment_details.attach(account_id, token)
 
 
 def store(account_id: UUID, token: str, language: Language) -> StoredPaymentMethod:
-    """With the provider only, outside of any transaction. Raises Problem 422 or 429, TemporarilyUnavailable."""
+    """With the provider only, outside of any transaction. Raises Problem 409 or 422, TemporarilyUnavailable."""
     with _refusal_in(language, account_id):
         return payment_details.store(account_id, token)
 
@@ -42,12 +42,11 @@ def store(account_id: UUID, token: str, language: Language) -> StoredPaymentMeth
 def _refusal_in(language: Language, account_id: UUID) -> Iterator[None]:
     w = Wording(language, "EUR", "UTC")  # speaks of no money and no time
     with begin() as session:
-        wait = declines.wait_for_another_card(session, account_id)
-    if wait is not None:
+        retry_at = declines.none_until(session, account_id)
+    if retry_at is not None:
         log.warning("too many declines", account_id=str(account_id))
-        seconds = max(1, math.ceil(wait.total_seconds()))
         told = w.say(TOO_MANY_DECLINES, support=policy().seller.support_email)
-        raise Problem(429, "too-many-declines", told, headers={"Retry-After": str(seconds)})
+        raise Problem(409, "too-many-declines", told, retry_at=instant(retry_at))
     try:
         yield
     except PaymentMethodRefused as refused:

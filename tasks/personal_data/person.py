@@ -33,14 +33,15 @@ class Person:
         return re.search(address, text.lower()) is not None
 
     def may_be_named_in(self, text: str) -> bool:
-        """Whether the address stands in what somebody typed: any quote or punctuation may enclose it there, though an address may contain it, too."""
+        """Whether the address stands in what somebody typed: any quote or punctuation may enclose it there, though it may be part of a longer address, too."""
         return re.search(rf"(?<![^\W_]){re.escape(self.email)}(?![^\W_])", text.lower()) is not None
 
     def alone_in(self, text: str) -> str:
         """The text without anybody else's address."""
 
         def told(found: re.Match[str]) -> str:
-            return found[0] if found[0].strip(string.punctuation).lower() == self.email else ANOTHER_ADDRESS
+            own = self.email in (found[0].lower(), found[0].strip(string.punctuation).lower())
+            return found[0] if own else ANOTHER_ADDRESS
 
         return _ADDRESS.sub(told, text)
 

@@ -1,9 +1,9 @@
 """How many charges of an account may be declined: whoever has stolen card numbers must not find out here which of them can be charged."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Interval, func, select, type_coerce
+from sqlalchemy import DateTime, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from models.orders import Order
@@ -14,11 +14,11 @@ MOST = 10
 WITHIN = timedelta(days=1)
 
 
-def wait_for_another_card(session: Session, account_id: UUID) -> timedelta | None:
-    """How long the account can be given no payment method, as `MOST` of its charges were declined `WITHIN` a day; None if it can."""
+def none_until(session: Session, account_id: UUID) -> datetime | None:
+    """Until when the account is given no other payment method, as `MOST` of its charges were declined `WITHIN` a day; None if it can be given one."""
     until = ChargeAttempt.settled_at + WITHIN
     return session.scalar(
-        select(type_coerce(until - func.clock_timestamp(), Interval))
+        select(type_coerce(func.date_trunc("second", until) + timedelta(seconds=1), DateTime(timezone=True)))
         .join(Order, Order.id == ChargeAttempt.order_id)
         .where(
             Order.account_id == account_id,

@@ -21,8 +21,12 @@ class RequestRefused(Explained):
 
 
 def quote_expired(message: str, expires_at: datetime) -> RequestRefused:
-    """With `expired_at` in the form that answers give times."""
-    return RequestRefused("quote-expired", message, expired_at=f"{utc('expires_at', expires_at):%Y-%m-%dT%H:%M:%SZ}")
+    return RequestRefused("quote-expired", message, expired_at=instant(expires_at))
+
+
+def instant(moment: datetime) -> str:
+    """In the form in which answers give times: RFC 3339, UTC. Raises NaiveDatetime."""
+    return f"{utc('moment', moment):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def business_time(now: datetime) -> datetime:

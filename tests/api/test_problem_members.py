@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from api_stub.problems.details import BASE
 from api_stub.problems.members import FORMS, FORMS_OF_REASON, OF_PROBLEM, OF_REASON
@@ -18,6 +19,7 @@ from models.support_cases import SupportCase
 from tests.api.conftest import Api, change, problem, purchase, trial
 from tests.support import world as worlds
 from tests.support.contract import DOCUMENT
+from tests.support.payment import DECLINES, declined_often
 from tests.support.world import Customer, World
 
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -251,6 +253,17 @@ def _invalid_request(_: World, api: Api, ada: Customer) -> tuple[httpx.Response,
     return answer, {"errors": [{"parameter": "limit", "detail": "must be at least 1"}]}
 
 
+def _too_many_declines(world: World, api: Api, _: Customer) -> tuple[httpx.Response, dict[str, Any]]:
+    customer = world.customer(card=DECLINES)
+    api.use(customer)
+    order_id = declined_often(world, customer, 10)
+    with world.begin() as session:
+        first = text("update charge_attempts set settled_at = '2199-10-31 09:00:00.5+00' where order_id = :id")
+        session.execute(first, {"id": order_id})
+    answer = api("PUT", f"/v1/accounts/{customer.account_id}/payment-method", json={"token": "pm_card_visa"})
+    return answer, {"retry_at": "2199-11-01T09:00:01Z"}
+
+
 def _payment_method_refused(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
     answer = api("PUT", f"/v1/accounts/{ada.account_id}/payment-method", json={"token": "pm_card_chargeDeclined"})
     errors = [{"pointer": "/token", "detail": answer.json()["detail"]}]
@@ -279,6 +292,7 @@ OTHERS: list[tuple[str, Callable[[World, Api, Customer], tuple[httpx.Response, d
     ("no-seat-left", _no_seat_left),
     ("no-seat-left", _no_seat_left_for_a_file),
     ("invalid-request", _invalid_request),
+    ("too-many-declines", _too_many_declines),
     ("payment-method-refused", _payment_method_refused),
     ("seat-file-refused", _file_refused),
     ("email-twice", _email_twice),

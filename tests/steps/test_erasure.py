@@ -351,6 +351,11 @@ def test_of_a_text_nobody_elses_address_is_told(text: str, told: str) -> None:
     assert Person("ada@x.example").alone_in(text) == told
 
 
+@pytest.mark.parametrize("own", ["_ada@x.example", "+ada@x.example", "-ada@x.example"])
+def test_an_address_that_begins_with_punctuation_is_told_to_whose_it_is(own: str) -> None:
+    assert Person(own).alone_in(f"told {own.upper()} so") == f"told {own.upper()} so"
+
+
 def test_whoever_has_a_longer_address_stays(world: World) -> None:
     ada = world.customer()
     with world.begin() as session:

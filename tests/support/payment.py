@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from models.messages import WebhookReceived
 from models.orders import Order
@@ -112,3 +112,17 @@ def charged_again(world: World, customer: Customer, **metadata: str) -> str:
         }
     )
     return intent.id
+
+
+def declined_often(world: World, customer: Customer, times: int) -> UUID:
+    """An order of the customer, whose card must be `DECLINES`, with as many declined charges of today."""
+    order_id = world.place(customer, purchase())
+    world.run(order_id)
+    with world.begin() as session:
+        again = text("""
+            insert into charge_attempts (order_id, attempt, key, amount_minor, currency, payment_method_id, status, settled_at)
+            select order_id, n, key || n, amount_minor, currency, payment_method_id, status, settled_at
+            from charge_attempts, generate_series(2, :times) n where order_id = :id
+        """)
+        session.execute(again, {"id": order_id, "times": times})
+    return order_id
