@@ -70,12 +70,15 @@ def leave_to_bank(
 def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, owed_minor: int) -> tuple[str, bool]:
     """What a person is to do about an unexpected charge of which a dispute is in the way; whether they must be called for that.
 
-    owed_minor: what the customer has from nobody; negative, if they have that much twice.
+    owed_minor: what the customer has from nobody; negative, if they have that much twice, or, if the bank took a sum in another currency, what was recorded as paid.
     """
     dispute = disputes.one_in_the_way(disputed)
     left = f"{format_amount(owed_minor, charge.currency)} of unexpected charge {charge.ref} is still the customer's"
     if dispute.status is DisputeStatus.CHARGEBACK:
         return f"{charge.ref} is disputed (dispute {dispute.ref}, not decided yet): {disputes.DO_NOT_PAY}", False
+    taken = f"the customer's bank has taken {disputes.sum_taken_back(disputed)} of {charge.ref} back for good ({disputes.named(disputed)}, lost)"
+    if disputes.is_foreign(disputed, charge.currency):
+        return _compare(taken, charge, paid_minor=-owed_minor), owed_minor < 0
     if owed_minor < 0:
         return disputes.has_twice(charge.ref, -owed_minor, charge.currency), True
     if dispute.status is DisputeStatus.WON and owed_minor:
@@ -89,13 +92,18 @@ def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, owed_minor: int)
         return (
             f"{left}: the bank took only a part back (dispute {dispute.ref}, lost), and the provider refunds it no more"
         ), True
-    taken = f"the customer's bank has taken {disputes.sum_taken_back(disputed)} of {charge.ref} back for good ({disputes.named(disputed)}, lost)"
-    if disputes.is_foreign(disputed, charge.currency):
-        return (
-            f"{taken}, which was of {format_amount(charge.amount_minor, charge.currency)}: compare the sums, and pay only what that left",
-            False,
-        )
     return f"{taken}: nothing of it is owed any more", False
+
+
+def _compare(taken: str, charge: Charge, *, paid_minor: int) -> str:
+    """What to do once the bank took a sum in another currency, of which nobody can tell what it left. paid_minor: what a person recorded as paid."""
+    told = f"{taken}, which was of {format_amount(charge.amount_minor, charge.currency)}"
+    if not paid_minor:
+        return f"{told}: compare the sums, and pay only what that left"
+    return (
+        f"{told}, and {format_amount(paid_minor, charge.currency)} of it was recorded as paid by `prorata orders refunded-outside`: compare the sums. "
+        "What they are more than the charge the customer has twice: send the bank proof of what was paid"
+    )
 
 
 def _said_last(session: Session, order: Order, charge: Charge) -> Mapping[str, Any]:

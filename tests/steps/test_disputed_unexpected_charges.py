@@ -344,3 +344,24 @@ def test_what_the_bank_takes_since_it_was_recorded_as_paid_the_customer_has_twic
         "the dispute du_1 of pi_1 was won, and the money is back: nothing of it is owed any more"
     )
     assert named(world) == []
+
+
+def test_what_the_bank_takes_in_another_currency_since_it_was_recorded_as_paid_is_to_be_compared(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    dispute(world, late, "won")
+    world.notify(late, "charge.dispute.closed")
+    assert settle(order_id, late) == (119_00, "EUR")
+    made = world.stripe.control("dispute", payment_intent=late, status="lost", amount=10_00)
+    world.stripe.control("change", id=made["id"], values={"currency": "usd"})
+    for _ in range(2):
+        world.notify(late, "charge.dispute.closed")
+    assert said(world, order_id)[1:] == [
+        "the customer's bank has taken 10.00 USD of pi_1 back for good (dispute du_1, lost), which was of 119.00 EUR, and 119.00 EUR of it was recorded "
+        "as paid by `prorata orders refunded-outside`: compare the sums. What they are more than the charge the customer has twice: send the bank proof of what was paid"
+    ]
+    assert named(world) == [
+        ("what the bank has (dispute du_1, lost) of the unexpected charge pi_1", "0 EUR", "1000 USD")
+    ]
+    with pytest.raises(NotPossible, match="a sum in another currency since: compare the sums"):
+        settle(order_id, late)
