@@ -32,6 +32,8 @@ class Recorded:
 
     owed_minor: int | None
     """what was owed of it: what neither the provider nor the bank gave back; None if that is not known"""
+    vat_minor: int
+    """VAT that a person was told to pay before, which is a part of that; whether they did is recorded nowhere"""
     currency: str
     provider_asked: bool = True
     """if not, a person must look there"""
@@ -50,9 +52,10 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
         order, charge = bought or _to_settle(session, order_id)
         taken_back = disputed_charges.was_taken_back(session, order_id)
         newest = disputes.newest_entry(session, order_id)
+        vat = vat_at_bank.left_to_a_person(session, order_id)
     if bought:
-        left = _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest)
-        return Recorded(owed_minor=left, currency=charge.currency)
+        left = _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest, vat_minor=vat)
+        return Recorded(owed_minor=left, vat_minor=vat, currency=charge.currency)
     asked, back = True, 0
     try:
         back = _went_back_minor(charge)
@@ -68,12 +71,12 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
         asked = False
         found, owed = (), 0
     _require_decided(order, charge, found, owed_minor=owed)
-    _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
+    _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat, rest_paid=rest_paid)
     left = _left_minor(charge, found, owed_minor=owed, back_minor=back) if asked else None
     with begin() as session:
         by_bank = _returned_by_bank(found, charge)
         settle_refund(session, order_id, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left)
-    return Recorded(owed_minor=left, currency=charge.currency, provider_asked=asked)
+    return Recorded(owed_minor=left, vat_minor=vat, currency=charge.currency, provider_asked=asked)
 
 
 def settle_refund(
@@ -186,7 +189,7 @@ def _require_none_under_way(session: Session, order: Order, charge: ChargeAttemp
 
 
 def _settle_dispute(
-    order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None
+    order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None, vat_minor: int
 ) -> int | None:
     """End what a completed order bought, whose charge the customer's bank has taken back for good. Returns what was left to pay. Raises NotPossible.
 
@@ -208,7 +211,7 @@ def _settle_dispute(
     with begin() as session:
         locked(session, order.id)
         dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
-        _require_rest_paid(order, charge, found, owed_minor=owed, rest_paid=rest_paid)
+        _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat_minor, rest_paid=rest_paid)
         try:
             support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
         except NotPossible as refused:
@@ -241,17 +244,21 @@ def _require_decided(order: Order, charge: ChargeAttempt, found: Sequence[Disput
     """Raises NotPossible while the bank has the money and has not decided. found: none, if no dispute is in the way. owed_minor: what it left."""
     dispute = disputes.in_the_way(found)
     if dispute is not None and dispute.status is DisputeStatus.CHARGEBACK:
-        raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor, currency=charge.currency))
+        raise NotPossible(
+            disputes.why_not(order.number, found, owed_minor=owed_minor, vat_minor=0, currency=charge.currency)
+        )
 
 
 def _require_rest_paid(
-    order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, rest_paid: bool
+    order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, vat_minor: int, rest_paid: bool
 ) -> None:
     """Raises NotPossible if the bank took a part for good, or a sum in another currency, and nobody says that the rest was paid."""
     if rest_paid or not _is_lost(found):
         return
     if owed_minor:
-        raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed_minor, currency=charge.currency))
+        raise NotPossible(
+            disputes.why_not(order.number, found, owed_minor=owed_minor, vat_minor=vat_minor, currency=charge.currency)
+        )
     if disputes.is_foreign(found, charge.currency):
         raise NotPossible(
             f"{_taken(found, f'what order {order.number} was charged')}, which was {format_amount(charge.amount_minor, charge.currency)}: compare the sums. "

@@ -40,7 +40,10 @@ def give_back(order_id: UUID, *, by: str, why: str) -> int:
         if found:
             with begin() as session:
                 dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
-            raise NotPossible(disputes.why_not(order.number, found, owed_minor=owed, currency=charge.currency))
+                vat = vat_at_bank.left_to_a_person(session, order_id)
+            raise NotPossible(
+                disputes.why_not(order.number, found, owed_minor=owed, vat_minor=vat, currency=charge.currency)
+            )
         refunds = payments().find_refunds(charge_ref=charge.ref)
         with begin() as session:
             locked(session, order_id)

@@ -135,10 +135,10 @@ def is_foreign(disputes: Sequence[Dispute], currency: str) -> bool:
     return any(each.status in TAKEN_BACK and each.currency != currency for each in disputes)
 
 
-def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, currency: str) -> str:
+def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, vat_minor: int, currency: str) -> str:
     """Why the order's charge, of which a dispute is in the way, is not refunded, and what to do instead.
 
-    owed_minor: what the customer has from nobody, in the charge's currency, if the bank took a part, or none any more.
+    owed_minor: what the customer has from nobody, in the charge's currency, if the bank took a part, or none any more. vat_minor: VAT that a person was told to pay.
     """
     dispute = one_in_the_way(disputes)
     sum_taken, which, left = sum_taken_back(disputes), named(disputes), format_amount(owed_minor, currency)
@@ -147,7 +147,7 @@ def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, curren
             return (
                 f"the customer's bank has taken only {sum_taken} of order {number} back for good ({which}, lost), and the provider refunds no more of it. "
                 f"If what was bought is to end, pay the remaining {left} by other means first; then run `prorata orders refunded-outside {number} --rest-paid "
-                '--why "dispute lost, rest by transfer"`: that ends it, and issues the credit note'
+                f'--why "dispute lost, rest by transfer"`: that ends it, and issues the credit note{but_vat(owed_minor, vat_minor, currency)}'
             )
         case DisputeStatus.LOST:
             return (
@@ -157,7 +157,7 @@ def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, curren
         case DisputeStatus.WON:
             return (
                 f"the dispute {dispute.ref} of order {number} was won: the money is yours, and nothing is owed. The provider refunds such a "
-                f"charge no more; if you give it back all the same, pay {left} by other means and run `prorata orders refunded-outside {number}`"
+                f"charge no more; if you give it back all the same, pay {left} by other means and run `prorata orders refunded-outside {number}`{but_vat(owed_minor, vat_minor, currency)}"
             )
         case _:
             but = f". The remaining {left} it has left with you" if owed_minor else ""
@@ -165,6 +165,16 @@ def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, curren
                 f"the customer's bank has taken {sum_taken} of order {number} back ({which}), and has not decided yet; {DO_NOT_PAY}{but}. "
                 "Answer the dispute or accept it in the provider's dashboard, and wait until it is closed"
             )
+
+
+def but_vat(owed_minor: int, vat_minor: int, currency: str) -> str:
+    """What follows an advice to pay `owed_minor`, if a person was told to pay VAT of it before: whether they did is recorded nowhere."""
+    vat_minor = min(vat_minor, owed_minor)
+    if not vat_minor:
+        return ""
+    rest = owed_minor - vat_minor
+    only = f"only {format_amount(rest, currency)}" if rest else "nothing"
+    return f". Of that {format_amount(vat_minor, currency)} is VAT that was to be paid by other means, once: if it was, pay {only}"
 
 
 def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_minor: int, currency: str) -> str:

@@ -356,6 +356,19 @@ def test_a_cancelled_order_is_said_to_be_cancelled_already(world: World) -> None
     assert run("cancel", order_id).stdout == "It was cancelled already.\n"
 
 
+def test_who_records_that_the_rest_was_paid_is_told_which_part_of_it_is_vat_that_was_paid_before(world: World) -> None:
+    _, order = during_outage(world, VatOutage.CHARGE_VAT)
+    charge = world.charge_ref(order.id)
+    world.stripe.control("dispute", payment_intent=charge, status="lost", amount=5_00)
+    world.notify(charge, "charge.dispute.closed")
+    ask_again(world)
+    *_, owed = run("refunded-outside", order.id, "--rest-paid", "--why", "rest by transfer").stdout.splitlines()
+    assert owed == (
+        "The customer is owed 115.00 EUR of this charge: pay that by other means, if you have not yet. "
+        "Of that 15.00 EUR is VAT that was to be paid by other means, once: if it was, pay only 100.00 EUR."
+    )
+
+
 def test_what_was_given_back_beside_a_dispute_is_recorded_of_the_order_or_of_an_unexpected_charge(world: World) -> None:
     order_id, late = given_up_and_paid_late(world, world.customer())
     world.run(order_id)
@@ -371,7 +384,13 @@ def test_what_was_given_back_beside_a_dispute_is_recorded_of_the_order_or_of_an_
     assert world.order(order_id).status is OrderStatus.COMPLETED
     assert isinstance(run(*paid).exception, NotPossible)
     recorded = json.loads(run(*paid, "--rest-paid", "--json").stdout)
-    assert recorded == {"id": str(order_id), "provider_asked": True, "told_before": False, "owed_minor": 100_00}
+    assert recorded == {
+        "id": str(order_id),
+        "provider_asked": True,
+        "told_before": False,
+        "owed_minor": 100_00,
+        "vat_minor": 0,
+    }
     assert (world.run(order_id).status, verified(world)) == (OrderStatus.REFUNDED, [])
 
 
@@ -387,5 +406,6 @@ def test_what_is_logged_is_in_no_program_s_way(world: World, world_database_url:
         "provider_asked": False,
         "told_before": False,
         "owed_minor": None,
+        "vat_minor": 0,
     }
     assert "the provider could not be asked" in [json.loads(line)["event"] for line in ended.err.splitlines()]

@@ -13,6 +13,7 @@ from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.operating import dispute_notes, dispute_settlements, letters_again, outside_refunds, support_refund
 from tasks.plain_text import one_line
+from tasks.refunds import disputes
 from tasks.upstream.request import RequestRefused
 from tasks.wiring import begin, exact_now
 from worker.commands import order_views
@@ -166,6 +167,7 @@ def refunded_outside(
                 "provider_asked": recorded.provider_asked,
                 "told_before": told_before,
                 "owed_minor": recorded.owed_minor,
+                "vat_minor": recorded.vat_minor,
             }
         )
         return
@@ -175,12 +177,13 @@ def refunded_outside(
         )
     typer.echo(_TOLD_BEFORE if told_before else _TOLD_NOW)
     if recorded.owed_minor:
-        _say_owed(recorded.owed_minor, recorded.currency)
+        _say_owed(recorded.owed_minor, recorded.currency, vat_minor=recorded.vat_minor)
 
 
-def _say_owed(amount_minor: int, currency: str) -> None:
+def _say_owed(amount_minor: int, currency: str, *, vat_minor: int = 0) -> None:
     amount = format_amount(amount_minor, currency)
-    typer.echo(f"The customer is owed {amount} of this charge: pay that by other means, if you have not yet.")
+    but = disputes.but_vat(amount_minor, vat_minor, currency)
+    typer.echo(f"The customer is owed {amount} of this charge: pay that by other means, if you have not yet{but}.")
 
 
 def note_disputes(
