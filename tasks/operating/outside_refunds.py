@@ -225,9 +225,9 @@ def _settle_dispute(
 
 
 def _is_vat(order: Order, left_minor: int) -> bool:
-    """Whether what the provider has not refunded is no more than VAT, which was left to a person."""
+    """Whether what the provider has not refunded is no more than VAT that was left to a person."""
     with begin() as session:
-        return left_minor <= order.tax_minor and vat_at_bank.left_to_a_person(session, order.id) > 0
+        return left_minor <= vat_at_bank.payable_by_a_person(session, order)
 
 
 def _require_unchanged(session: Session, order: Order, newest: int | None) -> None:

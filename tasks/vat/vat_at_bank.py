@@ -19,7 +19,7 @@ from models import disputed_charges, paid_by, timeline
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import TAKEN_BACK, DisputeStatus, OrderStatus
-from models.timeline_kinds import Kind
+from models.timeline_kinds import CAME_BACK, WENT_BACK, Kind
 from models.vat_follow_ups import VatFollowUp
 from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.vat import vat_correction
@@ -95,6 +95,23 @@ def left_to_a_person(session: Session, order_id: UUID) -> int:
     """The VAT that a person was told to pay once the registry had answered; whether they did is recorded nowhere."""
     told = select(OrderEvent.facts).where(OrderEvent.order_id == order_id, OrderEvent.kind == Kind.VAT_FOLLOWED_UP)
     return sum(facts.get("owed_minor", 0) for facts in session.scalars(told))
+
+
+def payable_by_a_person(session: Session, order: Order) -> int:
+    """The most VAT that a person may have paid: what they were told to, and what had been taken off that, as refunded in the dashboard, and failed since. 0 if they were told of none."""
+    kinds = (Kind.VAT_FOLLOWED_UP, *WENT_BACK, *CAME_BACK)
+    entries = select(OrderEvent.kind, OrderEvent.facts).where(
+        OrderEvent.order_id == order.id, OrderEvent.kind.in_(kinds)
+    )
+    payable, taken_off = 0, set()
+    for kind, facts in session.execute(entries.order_by(OrderEvent.id)):
+        if kind == Kind.VAT_FOLLOWED_UP:
+            payable += facts.get("owed_minor", 0)
+        elif kind in WENT_BACK and not payable:
+            taken_off.add(facts.get("refund"))
+        elif kind in CAME_BACK and payable and facts.get("refund") in taken_off:
+            payable += facts.get("amount_minor", 0)
+    return min(payable, order.tax_minor)
 
 
 def _back_minor(taken: Taken) -> int:

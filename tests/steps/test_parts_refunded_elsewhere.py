@@ -125,3 +125,28 @@ def test_without_vat_that_was_left_to_a_person_the_rest_is_not_taken_for_paid(wo
     goes_back(world, order_id, 100_00)
     with pytest.raises(NotPossible, match="the provider can still refund"):
         settle(order_id)
+
+
+def test_a_rest_of_more_than_the_vat_that_a_person_was_told_to_pay_is_not_taken_for_paid(world: World) -> None:
+    _, order_id = vat_is_left_to_a_person(world)
+    goes_back(world, order_id, 99_99)
+    with pytest.raises(NotPossible, match="can still refund what order 1001 was charged"):
+        settle(order_id)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    with pytest.raises(NotPossible, match=r"if it was, refund only 0.01 EUR there"):
+        give_back(order_id)
+    goes_back(world, order_id, 1)
+    assert settle(order_id).owed_minor == 13_00
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_vat_that_is_owed_as_the_refund_of_it_failed_may_be_paid_by_other_means_too(world: World) -> None:
+    eva, order_id = vat_is_left_to_a_person(world)
+    comes_back(world, eva, 7_00)
+    world.notify(world.charge_ref(order_id), "refund.failed")
+    goes_back(world, order_id, 99_99)
+    with pytest.raises(NotPossible, match="can still refund what order 1001 was charged"):
+        settle(order_id)
+    goes_back(world, order_id, 1)
+    assert settle(order_id).owed_minor == 20_00
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
