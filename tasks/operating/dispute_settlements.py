@@ -17,6 +17,7 @@ from tasks.operating import dispute_notes
 from tasks.operating.order_at_hand import NotPossible, completed, let_it_complete, locked
 from tasks.ports import Dispute
 from tasks.refunds import disputes
+from tasks.vat import vat_at_bank
 from tasks.wiring import begin, payments
 
 
@@ -126,11 +127,18 @@ def require_none(
     refs = set(session.scalars(select(OrderEvent.facts["dispute"].astext).where(*about)))
     settled = [each for each in found if each.ref in refs]
     if settled and disputes.one_in_the_way(found).status is not DisputeStatus.CHARGEBACK:
-        raise NotPossible(_why_kept(order, charge, found, settled, owed_minor=owed_minor))
+        vat = vat_at_bank.left_to_a_person(session, order.id)
+        raise NotPossible(_why_kept(order, charge, found, settled, owed_minor=owed_minor, vat_minor=vat))
 
 
 def _why_kept(
-    order: Order, charge: ChargeAttempt, found: Sequence[Dispute], settled: Sequence[Dispute], *, owed_minor: int
+    order: Order,
+    charge: ChargeAttempt,
+    found: Sequence[Dispute],
+    settled: Sequence[Dispute],
+    *,
+    owed_minor: int,
+    vat_minor: int,
 ) -> str:
     """Whether the customer has paid again is not recorded, only why the dispute is settled."""
     if won := [each for each in settled if each.status is DisputeStatus.WON]:
@@ -141,7 +149,8 @@ def _why_kept(
         )
     owed = f"{disputes.sum_taken_back(settled)}, if they paid that again"
     if owed_minor:
-        owed = f"{owed}, and the remaining {format_amount(owed_minor, charge.currency)} in any case"
+        but = disputes.but_vat(owed_minor, vat_minor, charge.currency)
+        owed = f"{owed}, and the remaining {format_amount(owed_minor, charge.currency)} in any case{but}"
     elif disputes.is_foreign(found, charge.currency):
         of_all = format_amount(charge.amount_minor, charge.currency)
         owed = f"{owed}, and what the bank left of {of_all} in any case: compare the sums"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.operating import outside_refunds
+from tasks.operating import dispute_settlements, outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
 from tests.steps.test_changes_of_refunded_periods import goes_back
@@ -52,4 +52,14 @@ def test_while_the_bank_has_not_decided_nobody_is_told_which_part_of_the_rest_to
     ask_again(world)
     turn(world, world.charge_ref(order.id), "needs_response")
     with pytest.raises(NotPossible, match=r"The remaining 115.00 EUR it has left with you\. Answer"):
+        give_back(order.id)
+
+
+def test_vat_that_a_person_was_told_to_pay_is_not_paid_again_with_the_rest_of_a_settled_dispute(world: World) -> None:
+    _, order = during_outage(world, VatOutage.CHARGE_VAT)
+    loses(world, order, 5_00)
+    ask_again(world)
+    dispute_settlements.settle(order.id, by="Olga", why="left to them")
+    advice = r"remaining 115.00 EUR in any case\. Of that 15.00 EUR is VAT .*: if it was, pay only 100.00 EUR; no command records that"
+    with pytest.raises(NotPossible, match=advice):
         give_back(order.id)
