@@ -1,6 +1,7 @@
 """Records what an order's steps send to PostgreSQL and ask of the world outside, in order, to replay it for other orders."""
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -163,7 +164,8 @@ class Retold:
     def _asked(self, value: Any) -> Any:
         match value:
             case ChargeRequest():
-                return replace(value, order_id=self._value(value.order_id), key=self._value(value.key))
+                ids = {"order_id": self._value(value.order_id), "key": self._value(value.key)}
+                return replace(value, **ids, made_at=time.time())  # a plan is sent only for some seconds
             case Letter():
                 return replace(value, message_id=self._value(value.message_id))
         return value

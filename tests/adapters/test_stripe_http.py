@@ -20,10 +20,13 @@ from tests.support.tls_fronts import CERTIFICATES, LOOPBACK, TRUSTED
 from worker.adapters.stripe import StripePayments
 from worker.adapters.stripe_http import DirectClient, http_client
 
-REQUEST = ChargeRequest(
-    order_id=UUID(int=7), attempt=1, key="order:7:charge:1", customer_ref="cus_1", payment_method_ref="pm_1",
-    amount_minor=100, currency="eur", description="Order 7",
-)  # fmt: skip
+
+def planned() -> ChargeRequest:
+    """Just now: a plan is sent only for some seconds."""
+    return ChargeRequest(
+        order_id=UUID(int=7), attempt=1, key="order:7:charge:1", customer_ref="cus_1", payment_method_ref="pm_1",
+        amount_minor=100, currency="eur", description="Order 7",
+    )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +90,7 @@ def test_a_server_whose_certificate_does_not_hold_is_told_nothing_and_needs_a_pe
         )
         monkeypatch.delenv("HTTPS_PROXY", raising=False)
         asks: list[Callable[[], object]] = [
-            lambda: payments.charge(REQUEST),
+            lambda: payments.charge(planned()),
             lambda: payments.retrieve_charge("pi_1"),
         ]
         for ask in asks:
@@ -175,7 +178,7 @@ A_PAGE = "<h1>D\u00e9sol\u00e9</h1>".encode("latin-1")
 
 def test_a_proxy_s_error_page_is_asked_about_again() -> None:
     with answering((502, A_PAGE), (200, A_CHARGE % b"succeeded")) as base:
-        assert asking(base, patience=60).charge(REQUEST).status is ChargeStatus.SUCCEEDED
+        assert asking(base, patience=60).charge(planned()).status is ChargeStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -202,7 +205,7 @@ def test_an_answer_that_is_not_the_providers_leaves_a_charge_in_doubt_and_a_look
         payments = asking(base)
         monkeypatch.delenv("HTTP_PROXY", raising=False)
         with pytest.raises(OutcomeUnknown):
-            payments.charge(REQUEST)
+            payments.charge(planned())
         with pytest.raises(TemporarilyUnavailable) as undecided:
             payments.retrieve_charge("pi_1")
         with pytest.raises(TemporarilyUnavailable) as unlisted:
