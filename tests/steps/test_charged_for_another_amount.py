@@ -15,7 +15,7 @@ from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.charges import webhooks
 from tasks.errors import Misconfigured
-from tasks.operating import outside_refunds, resumption
+from tasks.operating import outside_refunds, resumption, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Charge, ChargeRequest, PaymentProvider
 from tests.support.backup import BackUp
@@ -232,7 +232,7 @@ def test_a_charge_that_the_provider_refunds_no_more_is_recorded_as_given_back_on
     with pytest.raises(
         NotPossible, match=r"run `prorata orders cancel \d+` first, then `prorata orders refunded-outside"
     ):
-        outside_refunds.settle_unexpected(order_id, charge, by="Olga", why="transfer of 3 May")
+        unexpected_refunds.settle(order_id, charge, by="Olga", why="transfer of 3 May")
     assert world.refunds(order_id) == [("pending", LOST)]
     assert world.cancel(order_id) is OrderStatus.OPEN
     with pytest.raises(Misconfigured):

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from models.states import OrderStatus
-from tasks.operating import outside_refunds
+from tasks.operating import outside_refunds, unexpected_refunds
 from tests.support import books
 from tests.support.disputes import bought, dispute, named, noted, turn
 from tests.support.payment import given_up_and_paid_late, refundable
@@ -75,7 +75,7 @@ def test_an_unexpected_charge_that_was_paid_by_transfer_and_is_taken_back_afterw
     world.notify(late)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(late) == ["failed"])
     world.notify(late, "refund.failed")
-    outside_refunds.settle_unexpected(order_id, late, by="Olga", why="transfer")
+    unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
     assert named(world) == []
     lose(world, late)
     assert named(world) == [(UNEXPECTED, "11900", "23800")]
@@ -85,7 +85,7 @@ def test_an_unexpected_charge_of_which_a_lost_part_is_won_after_the_rest_was_pai
     order_id, late = given_up_and_paid_late(world, world.customer())
     world.run(order_id)
     lose(world, late, 19_00)
-    outside_refunds.settle_unexpected(order_id, late, by="Olga", why="rest by transfer")
+    unexpected_refunds.settle(order_id, late, by="Olga", why="rest by transfer")
     assert named(world) == []
     turn(world, late, "won")
     world.notify(late, "charge.dispute.closed")

@@ -8,7 +8,7 @@ import pytest
 from models.orders import OrderEvent
 from models.states import OrderStatus
 from tasks.errors import RefundRefused
-from tasks.operating import outside_refunds, support_refund
+from tasks.operating import support_refund, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.refunds import refunding
 from tests.support import books
@@ -41,7 +41,7 @@ def test_one_that_was_refunded_before_its_dispute_is_not_owed_once_that_is_won(
 
 def settle(order_id: UUID, charge: str, *, rest_paid: bool = False) -> tuple[int, str] | None:
     """What was owed."""
-    return outside_refunds.settle_unexpected(order_id, charge, by="Olga", why="transfer", rest_paid=rest_paid)
+    return unexpected_refunds.settle(order_id, charge, by="Olga", why="transfer", rest_paid=rest_paid)
 
 
 @pytest.mark.parametrize(("status", "amount", "owed"), [("won", 119_00, 119_00), ("lost", 19_00, 100_00)])

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from models.states import OrderStatus
-from tasks.operating import outside_refunds
+from tasks.operating import outside_refunds, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tests.support.disputes import bought, dispute, dispute_part, give_back, named
 from tests.support.payment import given_up_and_paid_late, refund_that_fails
@@ -79,7 +79,7 @@ def test_what_the_dashboard_gives_back_of_an_unexpected_charge_after_the_rest_wa
     order_id, late = given_up_and_paid_late(world, world.customer())
     world.run(order_id)
     refund_in_dashboard(world, late, 50_00)
-    assert outside_refunds.settle_unexpected(order_id, late, by="Olga", why="transfer") == (69_00, "EUR")
+    assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (69_00, "EUR")
     assert named(world) == []
     refund_in_dashboard(world, late, 30_00)
     assert named(world) == [(UNEXPECTED, "11900", "14900")]

@@ -9,7 +9,7 @@ from models.messages import WebhookReceived
 from models.payments import RefundAttempt
 from tasks.charges import charge_news, webhooks
 from tasks.errors import OutcomeUnknown, RefundRefused
-from tasks.operating import outside_refunds
+from tasks.operating import unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.refunds import refunding
 from tests.support.books import verified
@@ -47,7 +47,7 @@ def made_in_vain(world: World, given_up: tuple[UUID, str]) -> tuple[UUID, str]:
 
 
 def record(given_up: tuple[UUID, str]) -> None:
-    outside_refunds.settle_unexpected(*given_up, by="ops", why="transfer")
+    unexpected_refunds.settle(*given_up, by="ops", why="transfer")
 
 
 def test_a_refund_that_was_never_made_is_none_that_failed(given_up: tuple[UUID, str]) -> None:

@@ -9,7 +9,7 @@ from models.states import OrderStatus
 from tasks.charges import charge_news, unexpected_money
 from tasks.charges.charge_news import NotRecordedYet
 from tasks.errors import StepAgain
-from tasks.operating import outside_refunds
+from tasks.operating import outside_records, outside_refunds, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute, PaymentProvider
 from tasks.wiring import payments
@@ -138,14 +138,14 @@ def test_nothing_is_recorded_for_an_order_that_owes_its_refund_while_a_dispute_c
 ) -> None:
     order_id, charge = refund_that_fails(world)
     world.notify(charge, "refund.failed")
-    decide = outside_refunds._require_decided
+    decide = outside_records.require_decided
 
     def decide_before_it_comes(*given: object, **named: object) -> None:
         dispute(world, charge)
         charge_news.handle(charge)
         decide(*given, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(outside_refunds, "_require_decided", decide_before_it_comes)
+    monkeypatch.setattr(outside_records, "require_decided", decide_before_it_comes)
     with pytest.raises(NotPossible, match="has gone on meanwhile: look again"):
         settle(order_id)
     assert world.refunds(order_id) == [("failed", 119_00)]
@@ -159,5 +159,5 @@ def test_nothing_is_recorded_of_an_unexpected_charge_whose_won_dispute_is_contes
     happens(world, late, "won")
     between(lambda: goes_on(world, late, "needs_response"))
     with pytest.raises(NotPossible, match="has gone on meanwhile: look again"):
-        outside_refunds.settle_unexpected(order_id, late, by="Olga", why="transfer")
+        unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
     assert world.refunds(order_id) == []

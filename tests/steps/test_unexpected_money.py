@@ -18,7 +18,7 @@ from tasks.charges import charge_news, webhooks
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.charges.unexpected_money import RefundFailed
 from tasks.ledger_check.differences import Check
-from tasks.operating import outside_refunds, support_refund
+from tasks.operating import support_refund, unexpected_refunds
 from tasks.ports import EventKind, Refund, RefundStatus
 from tasks.refunds import refunded, refunding
 from tests.support import books
@@ -179,7 +179,7 @@ def test_unexpected_money_whose_refund_failed_is_recorded_as_given_back_whenever
         world.notify(late, "refund.failed")
         if times < failures:
             world.pass_time(seconds=10)
-    outside_refunds.settle_unexpected(order_id, late, by="Olga", why="transfer")
+    unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
     world.pass_time(days=1)
     webhooks.handle_webhooks()
     assert sorted(world.refunds(order_id)) == [("failed", 119_00)] * failures + [("succeeded", 119_00)]

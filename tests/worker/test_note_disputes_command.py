@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from models.orders import OrderEvent
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
-from tasks.operating import dispute_notes, outside_refunds
+from tasks.operating import dispute_notes, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute
 from tests.support.books import verified
@@ -125,7 +125,7 @@ def test_what_a_lost_dispute_left_of_a_second_charge_is_named_until_it_is_record
     assert world.noted(order_id, "charge.unexpected") == [{"attempt": 3, "amount_minor": 50_00}]
     assert named(world) == [("what went back of the unexpected charge pi_1", "5000", "2000")]
     assert dispute_notes.note_now(order_id) == []
-    owed = outside_refunds.settle_unexpected(order_id, second, by="Olga", why="transfer of 3 May")
+    owed = unexpected_refunds.settle(order_id, second, by="Olga", why="transfer of 3 May")
     assert owed == (30_00, "EUR")
     assert named(world) == []
 
@@ -149,7 +149,7 @@ def test_what_a_lost_dispute_left_of_late_money_is_named_until_it_is_recorded_as
     dispute_part(world, late, 50_00)
     note_disputes(order_id)
     assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "5000")]
-    assert outside_refunds.settle_unexpected(order_id, late, by="Olga", why="transfer") == (69_00, "EUR")
+    assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (69_00, "EUR")
     assert named(world) == []
 
 

@@ -11,7 +11,14 @@ from models.rules.currency import format_amount
 from models.states import AFTER_ACTIVATION, LetterKind, OrderStatus
 from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
-from tasks.operating import dispute_notes, dispute_settlements, letters_again, outside_refunds, support_refund
+from tasks.operating import (
+    dispute_notes,
+    dispute_settlements,
+    letters_again,
+    outside_refunds,
+    support_refund,
+    unexpected_refunds,
+)
 from tasks.plain_text import one_line
 from tasks.refunds import disputes
 from tasks.upstream.request import RequestRefused
@@ -151,7 +158,7 @@ def refunded_outside(
         notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
         told_before = notice is not None and notice.sent_at is not None
     if charge is not None:
-        owed = outside_refunds.settle_unexpected(order_id, charge, by=by, why=why, rest_paid=rest_paid)
+        owed = unexpected_refunds.settle(order_id, charge, by=by, why=why, rest_paid=rest_paid)
         if as_json:
             print_json({"id": order_id, "charge": charge, "owed_minor": owed and owed[0]})
             return

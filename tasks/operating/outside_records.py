@@ -1,0 +1,91 @@
+"""What the records of money given back outside the provider share, of an order's charge or of an unexpected one: what is left to pay, whether it is decided, and the entry itself."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from models import timeline
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.states import DisputeStatus
+from models.timeline_kinds import Kind
+from tasks.errors import StepAgain
+from tasks.operating.order_at_hand import NotPossible, locked
+from tasks.ports import Dispute
+from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
+from tasks.wiring import begin, payments
+
+
+def went_back_minor(charge: ChargeAttempt) -> int:
+    """How much of the charge the provider has refunded, or is about to. What of that was not noted is. Call and errors as of `refunding.back_minor`."""
+    if charge.ref is None:
+        return 0
+    refunds = payments().find_refunds(charge_ref=charge.ref)
+    with begin() as session:
+        locked(session, charge.order_id)
+        refunds_elsewhere.note(session, charge.order_id, charge.attempt, refunds)
+    return refunding.standing_minor(refunds)
+
+
+def left_minor(charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, back_minor: int) -> int | None:
+    """What neither the provider nor the bank gave back; None if the bank took a sum in another currency. owed_minor: that, if there is a dispute."""
+    if disputes.is_foreign(found, charge.currency):
+        return None
+    return owed_minor if found else charge.amount_minor - back_minor
+
+
+def require_decided(order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int) -> None:
+    """Raises NotPossible while the bank has the money and has not decided. found: none, if no dispute is in the way. owed_minor: what it left."""
+    dispute = disputes.in_the_way(found)
+    if dispute is not None and dispute.status is DisputeStatus.CHARGEBACK:
+        raise NotPossible(
+            disputes.why_not(order.number, found, owed_minor=owed_minor, vat_minor=0, currency=charge.currency)
+        )
+
+
+def taken(lost: Sequence[Dispute], of_what: str) -> str:
+    return f"the customer's bank has taken {disputes.sum_taken_back(lost)} of {of_what} back for good ({disputes.named(lost)}, lost)"
+
+
+def is_lost(found: Sequence[Dispute]) -> bool:
+    dispute = disputes.in_the_way(found)
+    return dispute is not None and dispute.status is DisputeStatus.LOST
+
+
+def record(
+    session: Session,
+    order: Order,
+    charge: ChargeAttempt,
+    *,
+    by: str,
+    why: str,
+    by_bank: bool,
+    found: Sequence[Dispute],
+    newest: int | None,
+    owed_minor: int | None = None,
+) -> None:
+    """found: the charge's disputes. They are noted first, as those that are lost count as a part of what is recorded.
+
+    newest: the newest entry about a dispute before they were asked for. owed_minor: what was left to pay, if that is known. Raises NotPossible if there is another.
+    """
+    _require_unchanged(session, order, newest)
+    disputes.note(session, order.id, charge.attempt, found, newest=newest)
+    attempt = refunded.recorded_outside(session, charge)  # if more is owed since
+    if attempt is None:
+        attempt = refunding.start(session, order, charge, amount_minor=charge.amount_minor, reason="refunded-outside")
+        refunding.settle_outside(session, attempt, by_bank=by_bank)
+    facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
+    if owed_minor is not None:
+        not_taken = disputes.not_taken_minor(found, amount_minor=charge.amount_minor, currency=charge.currency)
+        facts |= {"owed_minor": owed_minor, "by_bank_minor": charge.amount_minor - not_taken if found else 0}
+    timeline.note(session, order.id, Kind.REFUND_SETTLED_OUTSIDE, facts)
+
+
+def _require_unchanged(session: Session, order: Order, newest: int | None) -> None:
+    """Raises NotPossible if a dispute of the order was noted since `newest`: who has the money is not known."""
+    try:
+        disputes.require_newest(session, order.id, newest)
+    except StepAgain:
+        raise NotPossible(
+            f"a dispute of order {order.number} has gone on meanwhile: look again, and do not pay yet"
+        ) from None

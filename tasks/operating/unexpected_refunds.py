@@ -1,0 +1,113 @@
+"""Record that money which an order had no use for was given back outside the provider."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.rules.currency import format_amount
+from models.states import ATTEMPT_UNDER_WAY
+from tasks.operating import outside_records
+from tasks.operating.order_at_hand import NotPossible, disputed, locked
+from tasks.ports import Dispute
+from tasks.refunds import disputes, refunded
+from tasks.wiring import begin
+
+
+def settle(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: bool = False) -> tuple[int, str] | None:
+    """Record that money which the order had no use for was given back by other means, of which the customer's bank does not return all.
+
+    Returns what was owed of it, in minor units of which currency: what neither the provider nor the bank gave back. None if the bank took a sum in another.
+
+    Without a dispute, a refund of it must have failed, or have been refused, as it is once a part went back elsewhere: ours is of the whole.
+    Once more, if a dispute has gone on since it was recorded, and the customer is owed more: that is then what was owed.
+    rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means.
+    What the provider refunded is noted even if that is refused. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
+    """
+    with begin() as session:
+        order, charge = _unexpected(session, order_id, charge_ref)
+        paid = refunded.paid_minor(session, charge)
+        is_for_a_person = paid is not None or refunded.is_for_a_person(session, charge)
+        newest = disputes.newest_entry(session, order_id)
+    back = outside_records.went_back_minor(charge)
+    if back >= charge.amount_minor:
+        raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")
+    found, owed = disputed(charge)
+    if not found and not (is_for_a_person or back):
+        raise NotPossible(
+            f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed or was refused"
+        )
+    outside_records.require_decided(order, charge, found, owed_minor=owed)
+    left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back)
+    if paid is not None:
+        left = _left_since(charge, left, paid_minor=paid)
+    elif outside_records.is_lost(found) and not owed:
+        _require_rest_of_unexpected_paid(charge, found, rest_paid=rest_paid)
+    with begin() as session:
+        order, charge = _unexpected(session, order_id, charge_ref)
+        if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile
+            raise NotPossible(_is_back_already(charge))
+        if not found:
+            _require_none_under_way(session, order, charge)
+        outside_records.record(
+            *(session, order, charge), by=by, why=why, by_bank=False, found=found, newest=newest, owed_minor=left
+        )
+    return None if left is None else (left, charge.currency)
+
+
+def _left_since(charge: ChargeAttempt, left_minor: int | None, *, paid_minor: int) -> int:
+    """What is left to pay of an unexpected charge of which `paid_minor` was recorded as paid. Raises NotPossible if nothing is, or if the sums cannot be compared."""
+    if left_minor is None:
+        raise NotPossible(
+            f"{_is_back_already(charge)}, and its bank has a sum in another currency since: compare the sums"
+        )
+    if left_minor < paid_minor:
+        raise NotPossible(disputes.has_twice(str(charge.ref), paid_minor - left_minor, charge.currency))
+    if left_minor == paid_minor:
+        raise NotPossible(_is_back_already(charge))
+    return left_minor - paid_minor
+
+
+def _is_back_already(charge: ChargeAttempt) -> str:
+    return f"unexpected charge {charge.ref} is back already"
+
+
+def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
+    """Raises NotPossible while the provider may still make a refund: only a dispute, or a refusal of the last request, keeps it from that."""
+    if refunded.is_under_way(session, charge):
+        raise NotPossible(
+            f"a refund of unexpected charge {charge.ref} is under way: do not pay; look again in a minute, with `prorata orders show {order.number}`"
+        )
+
+
+def _require_rest_of_unexpected_paid(charge: ChargeAttempt, lost: Sequence[Dispute], *, rest_paid: bool) -> None:
+    """Raises NotPossible if the bank took all of an unexpected charge, or a sum in another currency and nobody says that the rest was paid."""
+    if not disputes.is_foreign(lost, charge.currency):
+        raise NotPossible(
+            f"the customer's bank has taken back all of unexpected charge {charge.ref} ({disputes.named(lost)}, lost): nothing is owed"
+        )
+    if not rest_paid:
+        raise NotPossible(
+            f"{outside_records.taken(lost, f'unexpected charge {charge.ref}')}, which was of {format_amount(charge.amount_minor, charge.currency)}: compare the sums. "
+            "If that is less than all, pay the rest by other means, and add --rest-paid; otherwise nothing is owed"
+        )
+
+
+def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Order, ChargeAttempt]:
+    """The order, locked, and a charge that it has no use for, unless it was given back, and not as somebody recorded. Raises NotPossible."""
+    order = locked(session, order_id)
+    made = select(ChargeAttempt).where(ChargeAttempt.order_id == order_id, ChargeAttempt.ref == charge_ref)
+    charge = session.scalar(made)
+    if charge is None or not refunded.is_unexpected(session, charge):
+        raise NotPossible(f"{charge_ref} is no unexpected charge of order {order.number}")
+    if charge.status in ATTEMPT_UNDER_WAY:
+        raise NotPossible(
+            f"order {order.number} waits for {charge_ref} to go back before it charges what is due: run `prorata orders cancel {order.number}` first, "
+            f"then `prorata orders refunded-outside {order.number}`, without --charge"
+        )
+    if refunded.is_refunded(session, charge) and refunded.paid_minor(session, charge) is None:
+        raise NotPossible(_is_back_already(charge))
+    return order, charge
