@@ -54,9 +54,8 @@ def read(content: bytes) -> list[Row]:
         raise refused([{"line": 1, "detail": "the file must be UTF-8"}]) from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        rows = [
-            (reader.line_num, [field.strip() for field in row]) for row in islice(reader, 1 + MAX_CHANGES + 1)
-        ]  # one too many at most: a file may be a million blank lines
+        first = islice(reader, 1 + MAX_CHANGES + 1)  # one too many at most: a file may be a million blank lines
+        rows = [(reader.line_num, [field.strip() for field in row]) for row in first]
     except csv.Error as error:
         raise refused([{"line": reader.line_num, "detail": f"this is not CSV: {error}"}]) from None
     if not rows or [name.lower() for name in rows[0][1]] != HEADER:

@@ -150,10 +150,9 @@ def request_refund(attempt: RefundAttempt, *, charge_ref: str) -> Answer:
     except KeySpent as spent:
         # `just_now` may be lost with its process: then this ends too soon, but each refund is of a whole charge, and the provider never makes two.
         return _look_up(attempt, charge_ref, may_be_under_way=spent.just_now)
-    except (
-        KeyReused
-    ):  # a release has changed what the request says, or a restored database has forgotten the refund that used the key
-        return _look_up(attempt, charge_ref, may_be_under_way=False)  # for the same reason
+    except KeyReused:
+        # A release has changed what the request says, or a restored database has forgotten the refund that used the key. No wait, for the same reason.
+        return _look_up(attempt, charge_ref, may_be_under_way=False)
     except OutcomeUnknown:
         found = _find(attempt, charge_ref)
         if found is None:

@@ -14,9 +14,8 @@ import pytest
 import redis
 
 from models.states import Step
-from tests.support.command import SETTINGS
+from tests.support.command import of_a_worker
 from tests.support.messages import a_task
-from tests.support.stripe_stand_in import API_KEY
 from tests.support.world import World, purchase
 from worker.command_lines import Worker, worker_command
 from worker.embedded import RedisServer
@@ -40,16 +39,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a pip
 
 @pytest.fixture
 def env(world: World, world_database_url: str, redis_server: RedisServer) -> dict[str, str]:
-    servers = {
-        "PRORATA_DATABASE_URL": world_database_url,
-        "PRORATA_BROKER_URL": redis_server.database(53),
-        "PRORATA_STRIPE_API_BASE": world.stripe.url,
-        "PRORATA_STRIPE_API_KEY": API_KEY,
-        "PRORATA_SMTP_HOST": world.mailbox.host,
-        "PRORATA_SMTP_PORT": str(world.mailbox.port),
-        "PRORATA_SMTP_TLS": "none",
-    }
-    return os.environ | SETTINGS | servers
+    return of_a_worker(world, database=world_database_url, broker=redis_server.database(53))
 
 
 @contextmanager

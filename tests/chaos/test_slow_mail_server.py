@@ -1,7 +1,6 @@
 """A mail server that does not answer holds up letters, and nothing else of a worker that does all."""
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +11,8 @@ import redis
 
 from models.messages import Heartbeat, SentLetter
 from models.states import LetterStatus, OrderStatus, Step
-from tests.support.command import SETTINGS
+from tests.support.command import of_a_worker
 from tests.support.messages import a_task, eventually
-from tests.support.stripe_stand_in import API_KEY
 from tests.support.world import World, purchase
 from worker.command_lines import Worker, worker_command
 from worker.embedded import RedisServer
@@ -28,16 +26,7 @@ SLOW = 20.0
 
 @pytest.fixture
 def env(world: World, world_database_url: str, redis_server: RedisServer) -> dict[str, str]:
-    servers = {
-        "PRORATA_DATABASE_URL": world_database_url,
-        "PRORATA_BROKER_URL": redis_server.database(52),
-        "PRORATA_STRIPE_API_BASE": world.stripe.url,
-        "PRORATA_STRIPE_API_KEY": API_KEY,
-        "PRORATA_SMTP_HOST": world.mailbox.host,
-        "PRORATA_SMTP_PORT": str(world.mailbox.port),
-        "PRORATA_SMTP_TLS": "none",
-    }
-    return os.environ | SETTINGS | servers
+    return of_a_worker(world, database=world_database_url, broker=redis_server.database(52))
 
 
 @pytest.fixture

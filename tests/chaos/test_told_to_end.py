@@ -1,7 +1,6 @@
 """A worker that is told to end finishes what it has begun, however long the mail server takes."""
 
 import json
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ import pytest
 import redis
 
 from models.states import OrderStatus, Step
-from tests.support.command import SETTINGS
+from tests.support.command import of_a_worker
 from tests.support.messages import a_task, eventually
 from tests.support.world import World, change, purchase
 from worker.command_lines import Pool, Worker, worker_command
@@ -44,14 +43,7 @@ def processes(tmp_path: Path) -> Iterator[Supervisor]:
 
 @pytest.fixture
 def env(world: World, world_database_url: str, redis_server: RedisServer) -> dict[str, str]:
-    servers = {
-        "PRORATA_DATABASE_URL": world_database_url,
-        "PRORATA_BROKER_URL": redis_server.database(51),
-        "PRORATA_SMTP_HOST": world.mailbox.host,
-        "PRORATA_SMTP_PORT": str(world.mailbox.port),
-        "PRORATA_SMTP_TLS": "none",
-    }
-    return os.environ | SETTINGS | servers
+    return of_a_worker(world, database=world_database_url, broker=redis_server.database(51))
 
 
 def test_a_worker_that_is_told_to_end_waits_for_its_letter_and_sends_it_once(

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tasks import wiring
+from tests.support.stripe_stand_in import API_KEY
 from tests.support.world import World
 from worker import cli, environment
 from worker.wiring import process_engine
@@ -42,6 +43,20 @@ PRODUCTION = SETTINGS | {
     "PRORATA_CORPORATE_PORTAL_URL": "https://corporate.kanban.example",
     "PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_secret_of_the_endpoint",
 }
+
+
+def of_a_worker(world: World, *, database: str, broker: str) -> dict[str, str]:
+    """The environment of a worker that is a process of its own, with the stand-ins of `world` to ask; both are URLs."""
+    servers = {
+        "PRORATA_DATABASE_URL": database,
+        "PRORATA_BROKER_URL": broker,
+        "PRORATA_STRIPE_API_BASE": world.stripe.url,
+        "PRORATA_STRIPE_API_KEY": API_KEY,
+        "PRORATA_SMTP_HOST": world.mailbox.host,
+        "PRORATA_SMTP_PORT": str(world.mailbox.port),
+        "PRORATA_SMTP_TLS": "none",
+    }
+    return os.environ | SETTINGS | servers
 
 
 @dataclass(frozen=True, slots=True)
