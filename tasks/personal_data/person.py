@@ -2,7 +2,7 @@
 
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -67,6 +67,19 @@ def texts(facts: Any) -> Iterator[str]:
         case dict():
             for each in facts.values():
                 yield from texts(each)
+
+
+def with_texts(facts: Any, told: Callable[[str], str]) -> Any:
+    """A JSON value in which each text is replaced by what `told` makes of it."""
+    match facts:
+        case str():
+            return told(facts)
+        case list():
+            return [with_texts(each, told) for each in facts]
+        case dict():
+            return {name: with_texts(value, told) for name, value in facts.items()}
+        case _:
+            return facts
 
 
 def named_in(facts: Any, of: Person) -> list[str]:

@@ -6,7 +6,7 @@ from models.accounts import ERASED_AT, Contact
 from models.orders import Order
 from models.subscriptions import SeatAssignment
 from models.support_cases import SupportCase
-from tasks.personal_data.person import Person
+from tasks.personal_data.person import Person, with_texts
 from tasks.wiring import now
 
 ERASED: Final = "(erased)"
@@ -40,12 +40,4 @@ def reason(row: Any, of: Person) -> None:
 
 
 def _without(facts: Any, of: Person) -> Any:
-    match facts:
-        case str() if of.is_named_in(facts):
-            return ERASED
-        case list():
-            return [_without(each, of) for each in facts]
-        case dict():
-            return {name: _without(value, of) for name, value in facts.items()}
-        case _:
-            return facts
+    return with_texts(facts, lambda text: ERASED if of.is_named_in(text) else text)

@@ -7,7 +7,7 @@ from typing import Any
 from models.messages import WebhookReceived
 from models.orders import Order
 from models.support_cases import SupportCase
-from tasks.personal_data.person import Person, named_in
+from tasks.personal_data.person import Person, named_in, with_texts
 
 Told = dict[str, Any]
 
@@ -42,20 +42,9 @@ def reason(row: Any, of: Person) -> Told:
 
 
 def webhook(row: Any, of: Person) -> Told:
-    return columns("id", "type", "received_at", "handled_at")(row, of) | {"payload": _alone(payload(row[0]), of)}
-
-
-def _alone(facts: Any, of: Person) -> Any:
-    """A JSON value without anybody else's address: a customer's former one may be another contact's."""
-    match facts:
-        case str():
-            return of.alone_in(facts)
-        case list():
-            return [_alone(each, of) for each in facts]
-        case dict():
-            return {name: _alone(value, of) for name, value in facts.items()}
-        case _:
-            return facts
+    """Without anybody else's address: a customer's former one may be another contact's."""
+    told = with_texts(payload(row[0]), of.alone_in)
+    return columns("id", "type", "received_at", "handled_at")(row, of) | {"payload": told}
 
 
 def payload(received: WebhookReceived) -> Any:
