@@ -32,6 +32,7 @@ def dispute(stand_in: StripeStandIn, charge_ref: str, status: str, **more: Any) 
         ("warning_needs_response", DisputeStatus.INQUIRY, True),
         ("warning_under_review", DisputeStatus.INQUIRY, True),
         ("warning_closed", DisputeStatus.CLOSED, True),
+        ("prevented", DisputeStatus.CLOSED, True),
         ("needs_response", DisputeStatus.CHARGEBACK, False),
         ("under_review", DisputeStatus.CHARGEBACK, False),
         ("won", DisputeStatus.WON, False),
@@ -62,6 +63,73 @@ def test_a_dispute_is_read_and_one_that_has_taken_the_money_lets_nothing_be_refu
     with pytest.raises(ChargeDisputed) as refused:
         payments.refund(buyer.refund(ref))
     assert refused.value.code == "charge_disputed"
+
+
+def balance_transactions(stand_in: StripeStandIn, dispute_ref: str, *amounts: int, currency: str = "eur") -> None:
+    moved = [{"object": "balance_transaction", "amount": amount, "currency": currency} for amount in amounts]
+    stand_in.control("change", id=dispute_ref, values={"balance_transactions": moved})
+
+
+def test_a_prevented_dispute_that_was_resolved_counts_as_lost_and_lets_nothing_be_refunded(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer
+) -> None:
+    ref = charged(buyer, payments)
+    opened = dispute(stripe_server, ref, "prevented", case_type="resolution")
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert (found.status, found.amount_minor, found.refundable) == (DisputeStatus.LOST, 11_90, False)
+    with pytest.raises(ChargeDisputed):
+        payments.refund(buyer.refund(ref))
+    balance_transactions(stripe_server, opened)
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert found.status is DisputeStatus.CHARGEBACK, "resolved, but what it took is not listed yet"
+    balance_transactions(stripe_server, opened, -11_90, 11_90)
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert found.status is DisputeStatus.CLOSED, "it was given back to us"
+
+
+@pytest.mark.parametrize(
+    ("amounts", "kept"),
+    [
+        ((), 11_90),
+        ((-11_90,), 11_90),
+        ((-11_90, 1_90), 10_00),
+        ((-11_90, 11_89), 1),
+        ((-10_12, 1_62), 10_00),  # 9.995..., half up
+        ((-2, 1), 5_95),
+        ((-23_80, 1), 11_90),  # 11.8995, half up
+        ((-11_90, 11_90), 11_90),
+        ((-11_90, 12_00), 11_90),
+        ((11_90,), 11_90),
+    ],
+)
+def test_of_a_lost_dispute_counts_what_the_bank_kept_and_all_where_that_cannot_be_told(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer, amounts: tuple[int, ...], kept: int
+) -> None:
+    ref = charged(buyer, payments)
+    lost = dispute(stripe_server, ref, "lost")
+    balance_transactions(stripe_server, lost, *amounts, currency="chf")
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert (found.status, found.amount_minor, found.currency) == (DisputeStatus.LOST, kept, "EUR")
+
+
+def test_only_of_a_dispute_that_is_lost_a_part_counts(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer
+) -> None:
+    ref = charged(buyer, payments)
+    for status in ("needs_response", "won"):
+        opened = dispute(stripe_server, ref, status)
+        balance_transactions(stripe_server, opened, -11_90, 1_90)
+        [found] = payments.find_disputes(charge_ref=ref)
+        assert found.amount_minor == 11_90
+
+
+def test_the_bank_gives_a_part_back_when_a_dispute_is_partially_won(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer
+) -> None:
+    ref = charged(buyer, payments)
+    dispute(stripe_server, ref, "lost", returned=1_90)
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert (found.status, found.amount_minor) == (DisputeStatus.LOST, 10_00)
 
 
 def test_a_refund_closes_an_inquiry(stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer) -> None:

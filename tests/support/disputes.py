@@ -20,8 +20,9 @@ def bought(world: World) -> tuple[Customer, UUID, str]:
     return ada, order_id, world.charge_ref(order_id)
 
 
-def dispute(world: World, charge_ref: str, status: str = "needs_response") -> str:
-    return str(world.stripe.control("dispute", payment_intent=charge_ref, status=status)["id"])
+def dispute(world: World, charge_ref: str, status: str = "needs_response", **more: object) -> str:
+    """more: of `api_stub.stand_ins.stripe.control.Dispute`."""
+    return str(world.stripe.control("dispute", payment_intent=charge_ref, status=status, **more)["id"])
 
 
 def dispute_part(world: World, charge: str, amount: int, status: str = "lost") -> None:

@@ -32,6 +32,7 @@ from tasks.ports import (
     Unreadable,
     WebhookEvent,
 )
+from worker.adapters import stripe_disputes
 from worker.adapters import stripe_pages as pages
 from worker.adapters import stripe_reading as reading
 from worker.adapters import stripe_refusals as refusals
@@ -267,7 +268,7 @@ class StripePayments:
     def find_disputes(self, *, charge_ref: str) -> Sequence[Dispute]:
         def listed() -> Sequence[Dispute]:
             disputes = self._client.v1.disputes.list({"payment_intent": charge_ref, "limit": pages.PAGE})
-            return [reading.dispute(dispute) for dispute in disputes.auto_paging_iter()]
+            return [stripe_disputes.dispute(dispute) for dispute in disputes.auto_paging_iter()]
 
         return self._calls.ask(listed, refused=unexpected)
 
@@ -280,7 +281,7 @@ class StripePayments:
         return map(reading.listed_refund, pages.made(self._client.v1.refunds.list, self._calls, since, until))
 
     def disputes_made(self, since: datetime, until: datetime) -> Iterator[Dispute]:
-        return map(reading.dispute, pages.made(self._client.v1.disputes.list, self._calls, since, until))
+        return map(stripe_disputes.dispute, pages.made(self._client.v1.disputes.list, self._calls, since, until))
 
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         self._require_signature(payload, signature)

@@ -1,17 +1,14 @@
 """Stripe's objects as the pipeline's values."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import stripe
 
-from models.states import DisputeStatus
 from tasks.ports import (
     Charge,
     ChargeStatus,
-    Dispute,
     EventKind,
     Refund,
     RefundStatus,
@@ -36,19 +33,6 @@ _REFUND_STATUS = {
     "requires_action": RefundStatus.PENDING,
     "failed": RefundStatus.FAILED,
     "canceled": RefundStatus.FAILED,
-}
-
-_DISPUTE_STATUS = {
-    "warning_needs_response": DisputeStatus.INQUIRY,
-    "warning_under_review": DisputeStatus.INQUIRY,
-    "warning_closed": DisputeStatus.CLOSED,
-    "prevented": DisputeStatus.CLOSED,
-    "needs_response": DisputeStatus.CHARGEBACK,
-    "under_review": DisputeStatus.CHARGEBACK,
-    "appeal_needs_response": DisputeStatus.CHARGEBACK,
-    "appeal_under_review": DisputeStatus.CHARGEBACK,
-    "won": DisputeStatus.WON,
-    "lost": DisputeStatus.LOST,
 }
 
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
@@ -112,7 +96,7 @@ def refund(given: stripe.Refund) -> Refund:
         failure_reason=getattr(given, "failure_reason", None),
         attempt=_attempt(given),
         order_id=order_of(given),
-        charge_ref=_ref(given.payment_intent),
+        charge_ref=ref_of(given.payment_intent),
     )
 
 
@@ -122,22 +106,8 @@ def listed_refund(given: stripe.Refund) -> Refund | Unreadable:
         return refund(given)
     except UNREADABLE:
         status = str(getattr(given, "status", None))
-        charge_ref = _ref(getattr(given, "payment_intent", None))
+        charge_ref = ref_of(getattr(given, "payment_intent", None))
         return Unreadable(given.id, status, order_id=order_of(given), attempt=_attempt(given), charge_ref=charge_ref)
-
-
-def dispute(found: stripe.Dispute) -> Dispute:
-    return Dispute(
-        ref=found.id,
-        # One that is newer than this code is taken for the worst: nobody must pay meanwhile.
-        status=_DISPUTE_STATUS.get(found.status, DisputeStatus.CHARGEBACK),
-        amount_minor=from_stripe(found.amount, found.currency),
-        currency=found.currency.upper(),
-        reason=found.reason,
-        refundable=found.is_charge_refundable,
-        due_at=_moment(found.evidence_details.due_by),
-        charge_ref=_ref(found.payment_intent),
-    )
 
 
 def payment_method(method: stripe.PaymentMethod) -> StoredPaymentMethod | None:
@@ -159,6 +129,10 @@ def intent_of(event: Mapping[str, Any]) -> str | None:
         return None
     ref = subject.get("id" if subject.get("object") == "payment_intent" else "payment_intent")
     return ref if isinstance(ref, str) else None
+
+
+def ref_of(of: str | stripe.PaymentIntent | None) -> str | None:
+    return of.id if isinstance(of, stripe.PaymentIntent) else of
 
 
 def is_replayed(response: stripe.StripeResponse | None) -> bool:
@@ -193,15 +167,6 @@ def _decline_code(intent: stripe.PaymentIntent) -> str | None:
 def _action_url(intent: stripe.PaymentIntent) -> str | None:
     redirect = getattr(intent.next_action, "redirect_to_url", None)
     return getattr(redirect, "url", None)
-
-
-def _ref(of: str | stripe.PaymentIntent | None) -> str | None:
-    return of.id if isinstance(of, stripe.PaymentIntent) else of
-
-
-def _moment(seconds: int | None) -> datetime | None:
-    """0, too, says that there is none."""
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _uuid(text: str | None) -> UUID | None:

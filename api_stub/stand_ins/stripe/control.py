@@ -54,25 +54,32 @@ class Change(BaseModel):
 
 
 class Dispute(BaseModel):
-    """What the cardholder's bank does: opens a dispute of the charge, or moves its open one to another status."""
+    """What the cardholder's bank does: opens a dispute of the charge, or moves its open one to another status. An appeal opens one that was won or lost again."""
 
     model_config = ConfigDict(extra="forbid")
 
     payment_intent: str
     status: Literal[
         "warning_needs_response", "warning_under_review", "warning_closed", "needs_response", "under_review", "won", "lost",
-        "prevented",
+        "prevented", "appeal_needs_response", "appeal_under_review",
     ]  # fmt: skip
     amount: int | None = Field(default=None, gt=0)
     """of a new dispute, in Stripe's units; None: all of the charge"""
     reason: str = "fraudulent"
+    returned: int = Field(default=0, ge=0)
+    """what the bank gives back of a dispute that is `lost` (partially won), in Stripe's units"""
+    case_type: Literal["block", "resolution"] = "block"
+    """of one that is `prevented`: with a resolution the cardholder has the money"""
 
     def apply(self, ledger: Ledger) -> JsonObject | None:
         intent = ledger.find("payment_intent", self.payment_intent)
         charge = ledger.find("charge", intent["latest_charge"] or "") if intent is not None else None
         if charge is None or not charge["paid"]:
             return None
-        return disputes.set_status(ledger, charge, self.status, amount=self.amount, reason=self.reason)
+        return disputes.set_status(
+            ledger, charge, self.status, amount=self.amount, reason=self.reason,
+            returned=self.returned, prevented_by=self.case_type,
+        )  # fmt: skip
 
 
 class RestrictedKey(BaseModel):

@@ -4,40 +4,58 @@ Opened, moved on and closed by the lever `/_control/dispute`; the API retrieves 
 """
 
 import time
-from typing import Any
 
 from api_stub.stand_ins.stripe.errors import JsonObject, invalid, missing
 from api_stub.stand_ins.stripe.ledger import Ledger, new_id
 
 CLOSED = ("won", "lost", "warning_closed", "prevented")
-_INQUIRY = ("warning_needs_response", "warning_under_review", "warning_closed", "prevented")
+_INQUIRY = ("warning_needs_response", "warning_under_review", "warning_closed")
 """statuses in which the bank has taken nothing"""
+_APPEAL = ("appeal_needs_response", "appeal_under_review")
+RESOLUTION = "resolution"
+"""how a prevented dispute may end: the cardholder has the money (Visa RDR), and no chargeback follows"""
 _TO_ANSWER = 7 * 24 * 60 * 60
 """seconds"""
 
 
-def set_status(ledger: Ledger, charge: JsonObject, status: str, *, amount: int | None, reason: str) -> JsonObject:
-    """Open a dispute of the charge in this status, or move its open one there, with the events that Stripe sends."""
-    dispute = _open(ledger, charge)
+def set_status(
+    ledger: Ledger,
+    charge: JsonObject,
+    status: str,
+    *,
+    amount: int | None,
+    reason: str,
+    returned: int = 0,
+    prevented_by: str = "block",
+) -> JsonObject:
+    """Open a dispute of the charge in this status, or move its open one there, with the events that Stripe sends. An appeal opens one that was decided again.
+
+    returned: what the bank gives back of a dispute that is lost. prevented_by: the case type of one that is prevented.
+    """
+    dispute = _decided(ledger, charge) if status in _APPEAL else _open(ledger, charge)
     opened = dispute is None
     if dispute is None:
         dispute = _add(ledger, charge, amount=amount or charge["amount"], reason=reason)
-    withdrawn = bool(dispute["balance_transactions"])
-    closed = status in CLOSED
+    case_type = _case_type(status, prevented_by)
+    takes = case_type in ("chargeback", RESOLUTION)
+    withdraws = takes and not _taken(dispute)
     dispute.update(
-        status=status, is_charge_refundable=status in _INQUIRY and charge["amount_refunded"] < charge["amount"]
+        status=status,
+        is_charge_refundable=not takes and charge["amount_refunded"] < charge["amount"],
+        payment_method_details={"type": "card", "card": {"case_type": case_type}},
     )
-    if not withdrawn and status not in _INQUIRY:
-        dispute["balance_transactions"] = [_moved(dispute, -dispute["amount"])]
-    if status == "won":
-        dispute["balance_transactions"] = [*dispute["balance_transactions"], _moved(dispute, dispute["amount"])]
+    if withdraws:
+        _move(dispute, -dispute["amount"])
+    returned = _taken(dispute) if status == "won" else returned
+    if returned:
+        _move(dispute, returned)
     ledger.save(dispute)
     ledger.emit("charge.dispute.created" if opened else "charge.dispute.updated", dispute)
-    if not withdrawn and status not in _INQUIRY:
+    if withdraws:
         ledger.emit("charge.dispute.funds_withdrawn", dispute)
-    if closed:
+    if status in CLOSED:
         ledger.emit("charge.dispute.closed", dispute)
-    if status == "won":
+    if returned:
         ledger.emit("charge.dispute.funds_reinstated", dispute)
     return dispute
 
@@ -70,6 +88,21 @@ def _open(ledger: Ledger, charge: JsonObject) -> JsonObject | None:
     return next((dispute for dispute in _of(ledger, charge) if dispute["status"] not in CLOSED), None)
 
 
+def _decided(ledger: Ledger, charge: JsonObject) -> JsonObject | None:
+    return next((dispute for dispute in _of(ledger, charge) if dispute["status"] in ("won", "lost")), None)
+
+
+def _case_type(status: str, prevented_by: str) -> str:
+    if status == "prevented":
+        return prevented_by
+    return "inquiry" if status in _INQUIRY else "chargeback"
+
+
+def _taken(dispute: JsonObject) -> int:
+    balance: int = sum(moved["amount"] for moved in dispute["balance_transactions"])
+    return -balance
+
+
 def _add(ledger: Ledger, charge: JsonObject, *, amount: int, reason: str) -> JsonObject:
     charge["disputed"] = True
     ledger.save(charge)
@@ -83,8 +116,9 @@ def _add(ledger: Ledger, charge: JsonObject, *, amount: int, reason: str) -> Jso
     })  # fmt: skip
 
 
-def _moved(dispute: JsonObject, amount: int) -> dict[str, Any]:
-    return {
+def _move(dispute: JsonObject, amount: int) -> None:
+    """Out of the merchant's balance, or back into it."""
+    dispute["balance_transactions"] = [*dispute["balance_transactions"], {
         "id": new_id("txn"), "object": "balance_transaction", "amount": amount, "currency": dispute["currency"],
         "source": dispute["id"], "type": "adjustment",
-    }  # fmt: skip
+    }]  # fmt: skip

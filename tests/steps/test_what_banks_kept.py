@@ -1,0 +1,52 @@
+"""What a customer's bank has of a disputed charge in the end is told by what it took and gave back, not by the name of its decision."""
+
+import pytest
+
+from models.rules.refusals import RefusalCode
+from models.states import OrderStatus
+from tasks.operating import outside_refunds
+from tasks.operating.order_at_hand import NotPossible
+from tests.support.disputes import bought, dispute, give_back, named, noted, refused
+from tests.support.payment import refund_by_hand
+from tests.support.world import World, change
+
+
+def test_what_a_resolved_dispute_gave_the_customer_is_neither_credited_nor_owed(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    dispute(world, charge, "prevented", case_type="resolution")
+    for event in ("created", "funds_withdrawn", "closed"):
+        world.notify(charge, f"charge.dispute.{event}")
+    assert noted(world, order_id) == [("dispute.closed", "lost", 119_00)]
+    assert refused(world, ada, change("desk", seats=4)) == [RefusalCode.PAYMENT_DISPUTED]
+    assert len(named(world)) == 1
+    assert outside_refunds.settle(order_id, by="Olga", why="dispute lost").owed_minor == 0
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_a_dispute_that_was_blocked_changes_nothing(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    dispute(world, charge, "prevented")
+    world.notify(charge, "charge.dispute.closed")
+    assert noted(world, order_id) == [("dispute.closed", "closed", 119_00)]
+    give_back(order_id)
+    assert (world.run(order_id).status, world.given_back(ada)) == (OrderStatus.REFUNDED, [119_00])
+
+
+def test_of_a_partially_won_dispute_only_what_the_bank_kept_counts(world: World) -> None:
+    _, order_id, charge = bought(world)
+    refund_by_hand(world, order_id, 19_00)
+    world.notify(charge, "charge.refunded")
+    dispute(world, charge, "lost", returned=19_00)
+    world.notify(charge, "charge.dispute.closed")
+    assert noted(world, order_id) == [("dispute.closed", "lost", 100_00)]
+    assert outside_refunds.settle(order_id, by="Olga", why="dispute lost").owed_minor == 0
+    [recorded] = world.noted(order_id, "refund.settled_outside")
+    assert recorded["by_bank_minor"] == 100_00
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_what_the_bank_gave_back_of_a_partially_won_dispute_is_owed_where_it_was_not_refunded(world: World) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge, "lost", returned=19_00)
+    with pytest.raises(NotPossible, match=r"has taken only 100\.00 EUR .* pay the remaining 19\.00 EUR"):
+        outside_refunds.settle(order_id, by="Olga", why="dispute lost")

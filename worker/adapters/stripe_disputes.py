@@ -1,0 +1,77 @@
+"""Stripe's disputes as the pipeline's: what the customer's bank decided, and how much of the money it has."""
+
+from datetime import UTC, datetime
+from fractions import Fraction
+
+import stripe
+
+from models.rules.money import round_half_up
+from models.states import DisputeStatus
+from tasks.ports import Dispute
+from worker.adapters.stripe_amounts import from_stripe
+from worker.adapters.stripe_reading import ref_of
+
+_STATUS = {
+    "warning_needs_response": DisputeStatus.INQUIRY,
+    "warning_under_review": DisputeStatus.INQUIRY,
+    "warning_closed": DisputeStatus.CLOSED,
+    "needs_response": DisputeStatus.CHARGEBACK,
+    "under_review": DisputeStatus.CHARGEBACK,
+    "appeal_needs_response": DisputeStatus.CHARGEBACK,
+    "appeal_under_review": DisputeStatus.CHARGEBACK,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+}
+
+
+def dispute(found: stripe.Dispute) -> Dispute:
+    status = _status(found)
+    amount_minor = from_stripe(found.amount, found.currency)
+    return Dispute(
+        ref=found.id,
+        status=status,
+        amount_minor=_kept_minor(found, amount_minor) if status is DisputeStatus.LOST else amount_minor,
+        currency=found.currency.upper(),
+        reason=found.reason,
+        refundable=found.is_charge_refundable,
+        due_at=_moment(found.evidence_details.due_by),
+        charge_ref=ref_of(found.payment_intent),
+    )
+
+
+def _status(found: stripe.Dispute) -> DisputeStatus:
+    """One that is newer than this code is taken for the worst: nobody must pay meanwhile."""
+    if found.status != "prevented":
+        return _STATUS.get(found.status, DisputeStatus.CHARGEBACK)
+    withdrawn, net = _moved(found)
+    if net > 0:
+        return DisputeStatus.LOST
+    if _case_type(found) == "resolution" and not withdrawn:  # the customer has the money, or will
+        return DisputeStatus.CHARGEBACK
+    return DisputeStatus.CLOSED
+
+
+def _kept_minor(found: stripe.Dispute, amount_minor: int) -> int:
+    """How much of a lost dispute the bank has kept: Stripe calls one that was partially won lost, too, and its amount stays that of the whole.
+
+    The balance transactions may be in another currency, that of our balance, so only their ratio counts. All, where they do not tell that it was less:
+    Stripe lists two at most, and whoever has taken the money a second time is not paid.
+    """
+    withdrawn, net = _moved(found)
+    return round_half_up(Fraction(amount_minor * net, withdrawn)) if net > 0 else amount_minor
+
+
+def _moved(found: stripe.Dispute) -> tuple[int, int]:
+    """What was withdrawn from our balance, and how much of that was not given back, without fees."""
+    amounts = [moved.amount for moved in found.balance_transactions]
+    return -sum(amount for amount in amounts if amount < 0), -sum(amounts)
+
+
+def _case_type(found: stripe.Dispute) -> str | None:
+    details = getattr(found, "payment_method_details", None)
+    return getattr(getattr(details, "card", None), "case_type", None)
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    """0, too, says that there is none."""
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
