@@ -12,6 +12,7 @@ from worker.adapters.stripe_calls import StripeAnswer
 from worker.adapters.stripe_errors import Refusal, describe, is_replayed, misconfigured
 
 SMALL_OR_LARGE = frozenset({"amount_too_small", "amount_too_large"})
+_DISPUTED = frozenset({"charge_disputed", "refund_disputed_payment"})
 UNUSABLE = "payment_method_unusable"
 """our own code, where Stripe gives none"""
 
@@ -63,7 +64,7 @@ def refund(error: Refusal) -> StripeAnswer[Refund]:
     _require_fresh(error)
     if error.code in ("resource_missing", "parameter_unknown"):
         raise misconfigured(error) from None
-    if error.code == "charge_disputed":
+    if error.code in _DISPUTED:
         raise ChargeDisputed(describe(error), code=error.code) from None
     raise Refused(describe(error), code=error.code or "refund_refused") from None
 

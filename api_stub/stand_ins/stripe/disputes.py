@@ -68,9 +68,12 @@ def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
 
 
 def require_refundable(ledger: Ledger, charge: JsonObject) -> None:
-    """Raises what a refund of a charge is answered that its bank has taken back."""
-    if any(not dispute["is_charge_refundable"] and dispute["balance_transactions"] for dispute in _of(ledger, charge)):
+    """Raises what a refund of a charge is answered that its bank has taken back. Stripe has two codes for that, and says nowhere when it sends which."""
+    taken = [each for each in _of(ledger, charge) if not each["is_charge_refundable"] and each["balance_transactions"]]
+    if any(dispute["status"] in CLOSED for dispute in taken):
         raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
+    if taken:
+        raise invalid("You cannot refund a disputed payment.", code="refund_disputed_payment")
 
 
 def refunded(ledger: Ledger, charge: JsonObject) -> None:
