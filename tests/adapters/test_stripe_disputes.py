@@ -101,6 +101,8 @@ def test_a_prevented_dispute_that_was_resolved_counts_as_lost_and_lets_nothing_b
         ((-2, 1), 5_95),
         ((-23_80, 1), 11_90),  # 11.8995, half up
         ((-11_90, 11_90), 11_90),
+        ((-11_90, 11_90, -11_90, 1_90), 10_00),
+        ((-6_00, -5_90, 1_90), 11_90),
         ((-11_90, 12_00), 11_90),
         ((11_90,), 11_90),
     ],
@@ -172,7 +174,28 @@ def test_a_stand_in_that_is_told_nothing_else_sends_what_the_page_subscribes_to(
         re.findall(r"`(charge\.dispute\.\w+)`", page.partition("### Stripe's webhooks")[2].partition("\n##")[0])
     )
     assert wanted == {event for event in EVENTS.split(",") if event.startswith("charge.dispute.")}
-    assert len(wanted) == 3
+    assert len(wanted) == 5
+
+
+@pytest.mark.parametrize("decided", ["won", "lost"])
+def test_that_a_decision_is_appealed_arrives_with_the_events_that_the_page_subscribes_to(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer, decided: str
+) -> None:
+    ref = charged(buyer, payments)
+    first = dispute(stripe_server, ref, decided)
+    with webhook_inbox() as inbox:
+        stripe_server.control("webhook", url=inbox.url, secret=WEBHOOK_SECRET, events=EVENTS.split(","))
+        try:
+            assert dispute(stripe_server, ref, "appeal_needs_response") == first
+            event = json.loads(inbox.next()[0])
+        finally:
+            stripe_server.control("webhook", url="")
+    assert event["data"]["object"]["status"] == "appeal_needs_response"
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert (found.status, found.refundable) == (DisputeStatus.CHARGEBACK, False)
+    dispute(stripe_server, ref, "lost", returned=90)
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert (found.status, found.amount_minor) == (DisputeStatus.LOST, 11_00)
 
 
 @pytest.mark.parametrize("amount", [0, -1])

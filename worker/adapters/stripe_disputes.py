@@ -58,13 +58,15 @@ def _kept_minor(found: stripe.Dispute, amount_minor: int) -> int:
     Stripe lists two at most, and whoever has taken the money a second time is not paid.
     """
     withdrawn, net = _moved(found)
-    return round_half_up(Fraction(amount_minor * net, withdrawn)) if net > 0 else amount_minor
+    if net <= 0:
+        return amount_minor
+    return min(amount_minor, round_half_up(Fraction(amount_minor * net, withdrawn)))
 
 
 def _moved(found: stripe.Dispute) -> tuple[int, int]:
-    """What was withdrawn from our balance, and how much of that was not given back, without fees."""
+    """What was withdrawn from our balance (at once, as it may be withdrawn again on appeal), and how much is not back there; both without fees."""
     amounts = [moved.amount for moved in found.balance_transactions]
-    return -sum(amount for amount in amounts if amount < 0), -sum(amounts)
+    return -min(amounts, default=0), -sum(amounts)
 
 
 def _case_type(found: stripe.Dispute) -> str | None:

@@ -18,8 +18,8 @@ from api_stub.stand_ins.stripe.webhooks import delivering
 
 EVENTS = ",".join([
     "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled", "payment_intent.requires_action",
-    "payment_intent.processing", "refund.*", "charge.refunded", "charge.dispute.created", "charge.dispute.funds_withdrawn",
-    "charge.dispute.closed",
+    "payment_intent.processing", "refund.*", "charge.refunded", "charge.dispute.created", "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated", "charge.dispute.closed",
 ])  # fmt: skip
 
 
