@@ -199,12 +199,16 @@ class World:
 
     def run(self, order_id: UUID, *, until: Step | None = None) -> Order:
         """Step after step until the order is no longer open, makes no progress, or stands before `until`."""
-        while (before := self.order(order_id)).status is OrderStatus.OPEN and before.next_step is not until:
-            self.deliver(order_id, before.next_step or FORWARD[0])
-            after = self.order(order_id)
-            if (after.status, after.next_step) == (before.status, before.next_step):
-                return after
+        before = None
+        while (now := self._standing(order_id)) != before and now[0] is OrderStatus.OPEN and now[1] is not until:
+            self.deliver(order_id, now[1] or FORWARD[0])
+            before = now
         return self.order(order_id)
+
+    def _standing(self, order_id: UUID) -> tuple[OrderStatus, Step | None]:
+        with self.begin() as session:
+            status, next_step = session.execute(select(Order.status, Order.next_step).where(Order.id == order_id)).one()
+        return status, next_step
 
     def deliver(self, order_id: UUID, step: Step) -> str:
         """One delivery of one step; returns its outcome."""
