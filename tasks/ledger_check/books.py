@@ -110,7 +110,8 @@ def _after(session: Session, last: UUID) -> Sequence[UUID]:
 
 
 def _batch(session: Session, ids: Sequence[UUID]) -> list[Books]:
-    books = {account.id: Books(account) for account in session.scalars(select(Account).where(Account.id.in_(ids)))}
+    accounts = select(Account).where(Account.id.in_(ids)).order_by(Account.id)
+    books = {account.id: Books(account) for account in session.scalars(accounts)}
     orders: dict[UUID, OrderBook] = {}
     placed = select(Order, Quote).join(Quote, Quote.id == Order.quote_id).where(Order.account_id.in_(ids))
     for order, quote in session.execute(placed.order_by(Order.number)):

@@ -1,12 +1,20 @@
-"""An engine for each world, and for all of them what SQLAlchemy has compiled: for every engine anew, that is a seventh of a test's work."""
+"""An engine for each world, with what SQLAlchemy compiled for those before, and their connections: they know the tables and have plans."""
 
+from collections import defaultdict
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 from sqlalchemy import URL, Dialect, Engine, QueuePool, create_engine, event, make_url
 
 _compiled: dict[Any, Any] = {}
 """by statement and dialect"""
+
+idle_connections: dict[str, list[psycopg.Connection]] = defaultdict(list)
+"""by URL, of the engines that are done with"""
+
+_PREPARED_AFTER = 5
+"""executions, where a test has not changed that"""
 
 
 def engine_for(database_url: str, *, pool_size: int) -> Engine:
@@ -14,11 +22,37 @@ def engine_for(database_url: str, *, pool_size: int) -> Engine:
     url = make_url(database_url)
     dialect = _dialect(url.set(database="postgres"))
     _, arguments = dialect.create_connect_args(url)
-    pool = QueuePool(lambda: dialect.connect(**arguments), pool_size=pool_size, dialect=dialect)
+    idle = idle_connections[database_url]
+
+    def connection() -> Any:
+        return idle.pop() if idle else dialect.connect(**arguments)
+
+    pool = QueuePool(connection, pool_size=pool_size, dialect=dialect)
     set_up = dialect.on_connect()
     assert set_up is not None
     event.listen(pool, "connect", lambda connection, _: set_up(connection))
     return Engine(pool, dialect, url, execution_options={"compiled_cache": _compiled})
+
+
+def done_with(engine: Engine) -> None:
+    """Dispose of it, but for the connections that nobody uses any more."""
+    pool = cast(QueuePool, engine.pool)
+    idle = idle_connections[engine.url.render_as_string(hide_password=False)]
+    for _ in range(pool.checkedin()):
+        lent = pool.connect()
+        connection = cast(psycopg.Connection, lent.driver_connection)
+        if connection.prepare_threshold == _PREPARED_AFTER:
+            lent.detach()
+            idle.append(connection)
+    engine.dispose()
+
+
+def forget_connections(engine: Engine) -> None:
+    """Close all that are idle, those of engines before it, too."""
+    engine.dispose()
+    idle = idle_connections[engine.url.render_as_string(hide_password=False)]
+    while idle:
+        idle.pop().close()
 
 
 @cache

@@ -1,7 +1,6 @@
 """A world for each test: what lasts as long as the test run, and a database of its own."""
 
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine
@@ -9,7 +8,8 @@ from sqlalchemy import create_engine
 from tasks import wiring
 from tasks.policy import Policy
 from tests.support.catalogue import add_catalogue
-from tests.support.engines import engine_for
+from tests.support.engines import done_with, engine_for
+from tests.support.lent_database import LentDatabase
 from tests.support.mailbox import Mailbox, running_mailbox
 from tests.support.stripe_stand_in import StripeStandIn
 from tests.support.vies_stand_in import ViesStandIn, running_vies
@@ -44,11 +44,17 @@ def stocked_database(postgres_server: PostgresServer, template_database: str) ->
     return "stocked"
 
 
+@pytest.fixture(scope="session")
+def lent_database(postgres_server: PostgresServer, stocked_database: str) -> Iterator[LentDatabase]:
+    lent = LentDatabase(postgres_server, template=stocked_database, name="world")
+    yield lent
+    lent.drop()
+
+
 @pytest.fixture
-def world_database_url(postgres_server: PostgresServer, stocked_database: str) -> Iterator[str]:
-    name = f"world_{uuid4().hex}"
-    yield postgres_server.create_database(name, template=stocked_database)
-    postgres_server.drop_database(name)
+def world_database_url(lent_database: LentDatabase) -> Iterator[str]:
+    yield lent_database.lend()
+    lent_database.take_back()
 
 
 @pytest.fixture
@@ -76,4 +82,4 @@ def world(
     yield made
     shared_vies.forget()
     shared_mailbox.heal()
-    engine.dispose()
+    done_with(engine)
