@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
 from tasks.ledger_check.differences import Difference
+from tasks.ports import RefundStatus
 from tasks.reconciliation.charges import check_charges, check_missing_charges
 from tasks.reconciliation.disputes import check_disputes
 from tasks.reconciliation.refunds import check_missing_refunds, check_refunds, of_our_charges
@@ -16,6 +17,8 @@ from tasks.wiring import begin, payments
 Made = TypeVar("Made")
 
 BATCH = 100
+MAY_FAIL_FOR = timedelta(days=35)
+"""after a refund was made: its bank may return it for 30 days, as Stripe says, and not all are sent at once"""
 
 
 @dataclass(slots=True)
@@ -34,7 +37,7 @@ class Reconciled:
 def reconcile(
     since: datetime, until: datetime, *, found: Reconciled | None = None, say: Callable[[str], None] = lambda _: None
 ) -> Reconciled:
-    """Compare all that was made from `since` to just before `until`. Choose `until` some minutes ago, so that nothing is still under way.
+    """Compare all that was made from `since` to just before `until`, and refunds from before that have failed since. Choose `until` some minutes ago, so that nothing is still under way.
 
     Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     found: an empty one, which is filled and returned; it holds what was found so far where this ends early.
@@ -42,6 +45,7 @@ def reconcile(
     found = Reconciled() if found is None else found
     made = _reconcile_charges(found, since, until, say)
     _reconcile_refunds(found, since, until, made, say)
+    _reconcile_failed_refunds(found, since, made)
     _reconcile_disputes(found, since, until, made)
     return found
 
@@ -75,6 +79,13 @@ def _reconcile_refunds(
         found.refunds += len(ours)
         say(f"{found.charges} charges, {found.refunds} refunds")
     found.differences += check_missing_refunds(since, until, seen, say)
+
+
+def _reconcile_failed_refunds(found: Reconciled, since: datetime, made: Mapping[str, UUID]) -> None:
+    for refunds in _batches(payments().refunds_made(since - MAY_FAIL_FOR, since)):
+        failed = [refund for refund in refunds if refund.status is RefundStatus.FAILED]
+        with begin() as session:
+            found.differences += check_refunds(session, of_our_charges(session, failed, made))
 
 
 def _reconcile_disputes(found: Reconciled, since: datetime, until: datetime, made: Mapping[str, UUID]) -> None:

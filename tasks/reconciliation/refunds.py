@@ -45,7 +45,7 @@ def check_refunds(session: Session, refunds: _Ours) -> Found:
     known = numbers(session, (order_id for _, order_id in refunds))
     for refund, order_id in refunds:
         row = session.scalar(select(RefundAttempt).where(RefundAttempt.ref == refund.ref))
-        if not _agree(refund, row):
+        if not _agree(session, refund, order_id, row):
             given, written = (
                 told_by_provider(refund),
                 _noted(session, refund, order_id) if row is None else _written(row),
@@ -55,12 +55,12 @@ def check_refunds(session: Session, refunds: _Ours) -> Found:
             yield from differs(Check.REFUND, where(order_id, known), named, given, written)
 
 
-def _agree(refund: Refund | Unreadable, row: RefundAttempt | None) -> bool:
+def _agree(session: Session, refund: Refund | Unreadable, order_id: UUID, row: RefundAttempt | None) -> bool:
     if isinstance(refund, Unreadable):
         return False
     gave = refund.status is not RefundStatus.FAILED
     if row is None:
-        return not gave
+        return not gave and not refunds_elsewhere.stands(session, order_id, refund.ref)
     return gave == (row.status is RefundState.SUCCEEDED) and (not gave or refund.amount_minor == row.amount_minor)
 
 

@@ -60,6 +60,11 @@ def has_failed(session: Session, order_id: UUID, ref: str) -> bool:
     return any(timeline.is_noted(session, order_id, kind, {"refund": ref}) for kind in CAME_BACK)
 
 
+def stands(session: Session, order_id: UUID, ref: str) -> bool:
+    """Whether it is noted that the refund was made, and not that it failed later."""
+    return has_gone(session, order_id, ref) and not has_failed(session, order_id, ref)
+
+
 def sum_minor(session: Session, order_id: UUID, charge_attempt: int) -> int:
     """How much of a charge went back without us, or without a row here, as far as it is noted, and did not fail later.
 

@@ -21,7 +21,7 @@ from models.payments import RefundAttempt
 from models.states import OrderStatus
 from tasks.charges import webhooks
 from tasks.errors import TemporarilyUnavailable
-from tasks.operating import dispute_settlements, outside_refunds
+from tasks.operating import dispute_settlements, outside_refunds, refund_notes
 from tasks.reconciliation import unseen
 from tasks.reconciliation.charges import check_missing_charges
 from tasks.reconciliation.reconcile import Reconciled, reconcile
@@ -35,6 +35,7 @@ from tests.support.payment import (
     given_up_and_paid_late,
     refund,
     refund_by_hand,
+    refund_that_fails,
     refundable,
     unanswered,
 )
@@ -279,6 +280,37 @@ def test_a_refund_that_is_written_and_was_not_made_is_named(world: World) -> Non
         (f"order {number}", "refund", "nothing", f"succeeded: {amount} EUR"),
         (f"order {number}", "refund", f"succeeded: {amount} EUR", "nothing"),
     ]
+
+
+@pytest.mark.parametrize(("later", "is_named"), [(timedelta(minutes=1), True), (timedelta(days=36), False)])
+def test_a_refund_that_failed_long_after_it_was_made_is_named_until_that_is_noted(
+    world: World, later: timedelta, *, is_named: bool
+) -> None:
+    order_id, _ = refund_that_fails(world)
+    [refund] = world.rows(RefundAttempt, order_id=order_id)
+    since = datetime.now(UTC) + later
+
+    def named() -> list[tuple[str, str, str]]:
+        found = reconcile(since, since + timedelta(hours=1)).differences
+        return [(each.where, each.expected, each.found) for each in found if str(refund.ref) in each.what]
+
+    failed = f"failed: {refund.amount_minor} EUR", f"succeeded: {refund.amount_minor} EUR"
+    assert named() == [(f"order {world.order(order_id).number}", *failed)] * is_named
+    refund_notes.note_now(order_id)
+    assert named() == []
+
+
+def test_a_refund_by_hand_that_was_noted_and_has_failed_unheard_is_named_until_that_is_noted(world: World) -> None:
+    ada = world.customer(card="pm_card_refundFail")
+    order = world.buy(ada, purchase())
+    refund_by_hand(world, order.id, 20_00)
+    charge = world.charge_ref(order.id)
+    world.notify(charge, "charge.refunded")
+    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    named = [(f"order {order.number}", "refund", "failed: 2000 EUR", "noted as made elsewhere")]
+    assert differences(world, ada) == named
+    refund_notes.note_now(order.id)
+    assert differences(world, ada) == []
 
 
 def test_charges_of_others_at_the_same_provider_are_counted_and_left_out(world: World) -> None:

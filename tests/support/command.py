@@ -45,6 +45,12 @@ PRODUCTION = SETTINGS | {
 }
 
 
+def without_log(printed: str) -> str:
+    """What a command prints that is run here, where the log is beside it."""
+    lines = printed.splitlines(keepends=True)
+    return "".join(line for line in lines if not re.match(r"\d{4}-\d\d-\d\d \d\d:", line))
+
+
 def of_a_worker(world: World, *, database: str, broker: str) -> dict[str, str]:
     """The environment of a worker that is a process of its own, with the stand-ins of `world` to ask; both are URLs."""
     servers = {

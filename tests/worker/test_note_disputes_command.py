@@ -4,7 +4,6 @@ And `dispute-settled`, for those that were lost.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -20,6 +19,7 @@ from tasks.operating import dispute_notes, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.ports import Dispute
 from tests.support.books import verified
+from tests.support.command import without_log
 from tests.support.disputes import bought, dispute, dispute_part, happens, named, noted, refused, turn
 from tests.support.payment import charged_again, given_up_and_paid_late
 from tests.support.world import World, change
@@ -28,15 +28,10 @@ from worker.commands import orders
 pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
-def is_logged(line: str) -> bool:
-    return re.match(r"\d{4}-\d\d-\d\d \d\d:", line) is not None
-
-
 def note_disputes(order_id: UUID, *words: str) -> str:
-    """What it prints; the log is beside it here."""
     done = CliRunner().invoke(orders.orders, ["note-disputes", str(order_id), *words])
     assert done.exit_code == 0, done.exception
-    return "".join(line for line in done.stdout.splitlines(keepends=True) if not is_logged(line))
+    return without_log(done.stdout)
 
 
 NOTHING = "Nothing new: no dispute has another status or amount than is noted.\n"

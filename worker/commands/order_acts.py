@@ -16,6 +16,7 @@ from tasks.operating import (
     dispute_settlements,
     letters_again,
     outside_refunds,
+    refund_notes,
     support_refund,
     unexpected_refunds,
 )
@@ -209,6 +210,27 @@ def note_disputes(
         typer.echo(one_line(f"Noted: dispute {dispute.ref} of {dispute.charge_ref}, {dispute.status}, {amount}"))
     if not new:
         typer.echo("Nothing new: no dispute has another status or amount than is noted.")
+
+
+def note_refunds(
+    which: Which,
+    as_json: AsJson = False,
+) -> None:
+    """Note the refunds of the order's charges as the payment provider has them now, and do what their events would have done; say what is new."""
+    plug_in_from_settings()
+    order_id = order_named(which)
+    noted = refund_notes.note_now(order_id)
+    if as_json:
+        entries = [{"kind": entry.kind, "facts": entry.facts} for entry in noted.entries]
+        print_json({"id": order_id, "noted": entries, "not_done": noted.not_done})
+        return
+    for entry in noted.entries:
+        what = entry.facts.get("error") or entry.facts.get("refund") or ""
+        typer.echo(one_line(f"Noted: {entry.kind} {what}".rstrip()))
+    if not noted.entries:
+        typer.echo("Nothing new: all that the payment provider says of its refunds is noted.")
+    for why in noted.not_done:
+        typer.echo(one_line(f"Not done now, run this again in a minute: {why}"))
 
 
 def dispute_settled(
