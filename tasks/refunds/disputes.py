@@ -24,6 +24,10 @@ log = structlog.get_logger(__name__)
 
 DO_NOT_PAY: Final = "do not give it back in any other way: the customer would be paid twice"
 
+_MAY_BE_RATE: Final = (
+    "A small rest may be only a difference of exchange rates: look at the dispute in the provider's dashboard first"
+)
+
 _WORST_FIRST: Final = (*TAKEN_BACK, DisputeStatus.WON)
 
 
@@ -145,7 +149,7 @@ def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, vat_mi
     match dispute.status:
         case DisputeStatus.LOST if owed_minor:
             return (
-                f"the customer's bank has taken only {sum_taken} of order {number} back for good ({which}, lost), and the provider refunds no more of it. "
+                f"the customer's bank has taken only {sum_taken} of order {number} back for good ({which}, lost), and the provider refunds no more of it. {_MAY_BE_RATE}. "
                 f"If what was bought is to end, pay the remaining {left} by other means first; then run `prorata orders refunded-outside {number} --rest-paid "
                 f'--why "dispute lost, rest by transfer"`: that ends it, and issues the credit note{but_vat(owed_minor, vat_minor, currency)}'
             )
@@ -199,7 +203,7 @@ def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_mi
         return f"{taken}; {DO_NOT_PAY}"
     if dispute.status is not DisputeStatus.LOST:
         return f"{taken}; {DO_NOT_PAY}. Do not pay the remaining {left} yet either: one sum is owed once the dispute is closed, and the order, resumed then, names it"
-    return f"{taken}: do not pay that. The remaining {left} is owed still: pay only that by other means"
+    return f"{taken}: do not pay that. The remaining {left} is owed still: pay only that by other means. {_MAY_BE_RATE}"
 
 
 def has_twice(charge_ref: str, amount_minor: int, currency: str) -> str:

@@ -4,10 +4,11 @@ import pytest
 
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
+from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tests.support.disputes import bought, dispute, give_back, named, noted, refused
-from tests.support.payment import refund_by_hand
+from tests.support.payment import refund_by_hand, refundable
 from tests.support.world import World, change
 
 
@@ -50,3 +51,22 @@ def test_what_the_bank_gave_back_of_a_partially_won_dispute_is_owed_where_it_was
     dispute(world, charge, "lost", returned=19_00)
     with pytest.raises(NotPossible, match=r"has taken only 100\.00 EUR .* pay the remaining 19\.00 EUR"):
         outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+
+
+RATE = r"A small rest may be only a difference of exchange rates: look at the dispute in the provider's dashboard first"
+
+
+def test_a_rest_that_may_be_a_difference_of_exchange_rates_is_said_to_be_looked_at_before_it_is_paid(
+    world: World,
+) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge, "lost", amount=118_50)
+    with pytest.raises(NotPossible, match=rf"{RATE}\. If .* pay the remaining 0\.50 EUR"):
+        give_back(order_id)
+
+
+def test_so_it_is_of_a_parked_refund(world: World) -> None:
+    _, order_id = refundable(world)
+    dispute(world, world.charge_ref(order_id), "lost", amount=118_50)
+    with pytest.raises(Misconfigured, match=rf"The remaining 0\.50 EUR is owed still: .*{RATE}"):
+        world.run(order_id)
