@@ -1,5 +1,6 @@
 """A worker that was stopped past its lease wakes up while another is at the very same step: only the token of the lease tells them apart."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from models.states import AttemptStatus, LetterKind, LetterStatus, OrderStatus, 
 from tasks.charges import charge_attempts
 from tasks.mail import mailing, marking
 from tests.support.places import at
+from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, end_waits, purchase
 
 LEASE = timedelta(minutes=5)
@@ -96,6 +98,35 @@ def test_who_is_overtaken_writes_no_step_that_it_ended(world: World) -> None:
         with pytest.raises(LeaseLost):
             step_ends.write(session)
     assert world.order(order_id).next_step is Step.VALIDATE_CART
+
+
+def begin_confirmation(world: World, order: Order) -> str | None:
+    with world.begin() as session:
+        return mailing.begin_letter(session, order, LetterKind.CONFIRMATION)
+
+
+def test_who_is_overtaken_while_it_begins_a_letter_begins_none(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    ours = claim(world, order_id, Step.SEND_CONFIRMATION_EMAIL)
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            end_waits(session, order_id)
+            assert lease.claim(session, order_id, Step.SEND_CONFIRMATION_EMAIL, lease=LEASE)
+            beginning = another.submit(begin_confirmation, world, ours)
+            until_it_waits_for(session, beginning)
+        assert beginning.result() is None
+    assert world.rows(SentLetter, order_id=order_id) == []
+
+
+def test_no_letter_is_begun_of_a_step_that_is_over(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    ours = claim(world, order_id, Step.SEND_CONFIRMATION_EMAIL)
+    with world.begin() as session:
+        session.get_one(Order, order_id).next_step = Step.PROMPT_SEAT_ASSIGNMENT
+    assert begin_confirmation(world, ours) is None
+    assert world.rows(SentLetter, order_id=order_id) == []
 
 
 def at_its_last_letter(world: World) -> Order:
