@@ -4,23 +4,25 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from celery.events.state import State
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from models import lease
+from models import lease, recording
+from models.ending import Ending
 from models.invoices import Invoice
 from models.messages import SentLetter
 from models.orders import Order
-from models.states import FORWARD, LetterStatus, OrderStatus, Step
+from models.states import FORWARD, LetterKind, LetterStatus, OrderStatus, Step
 from tasks import failure_points, wiring
 from tasks.operating import resumption
-from tests.support.in_one_process import Events, Messages, delivered, told, told_of
+from tests.support.in_one_process import Events, Messages, delivered, everything_stays_here, told, told_of
 from tests.support.places import at
 from tests.support.world import MONTH, World, change, purchase, trial
 
@@ -47,6 +49,15 @@ def test_an_order_is_five_transactions(world: World, events: Events) -> None:
     order_id = world.place(world.customer(), purchase())
     assert transactions(world, lambda: delivered(order_id, Step.VALIDATE_CART)) == 5
     assert world.order(order_id).status is OrderStatus.COMPLETED
+
+
+def test_steps_share_a_transaction_also_with_the_one_after_which_the_order_goes_elsewhere(
+    world: World, events: Events, messages: Messages
+) -> None:
+    everything_stays_here(events, but=frozenset({Step.COLLECT_PAYMENT}))
+    order_id = world.place(world.customer(), purchase())
+    assert transactions(world, lambda: delivered(order_id, Step.VALIDATE_CART)) == 1
+    assert messages.take() == [("collect_payment", 0)]
 
 
 def test_users_who_kept_their_seats_are_counted_where_all_is_done_in_one_process(world: World, events: Events) -> None:
@@ -142,6 +153,17 @@ def test_the_end_of_a_step_by_itself_need_not_wait_for_the_disk_but_a_charges_ke
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)
     assert flushes(world, lambda: world.deliver(order_id, Step.COLLECT_PAYMENT)) == ["on", "on", "off"]
+
+
+def test_the_end_of_the_last_letter_and_of_its_order_must_wait_for_the_disk(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id, until=Step.PROMPT_SEAT_ASSIGNMENT)
+    with world.begin() as session:
+        order = lease.claim(session, order_id, Step.PROMPT_SEAT_ASSIGNMENT, lease=timedelta(minutes=5))
+        assert order is not None
+        session.execute(text("set local synchronous_commit to on"))
+        recording.stop(session, order, Ending(OrderStatus.COMPLETED), letter=LetterKind.SEAT_PROMPT)
+        assert session.scalar(text("show synchronous_commit")) == "on"
 
 
 @dataclass
