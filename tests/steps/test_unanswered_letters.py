@@ -13,6 +13,7 @@ from models.vat_follow_ups import VatFollowUp
 from tasks.errors import Misconfigured
 from tasks.operating import letters_again, order_story, resumption
 from tasks.vat import vat_follow_up
+from tests.support.places import at
 from tests.support.world import Customer, World, purchase
 
 NUMBER = "FR40303265045"
@@ -52,13 +53,18 @@ def test_resumed_it_is_sent_once_more(world: World) -> None:
     assert world.letters(order_id) == ["confirmation", "seat_prompt"]
 
 
-def test_two_lost_answers_hold_no_order_up(world: World) -> None:
+def test_two_lost_answers_to_each_letter_hold_no_order_up(world: World) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase())
-    world.mailbox.fail("drop_after_data", recipient=ada.email, times=2)
-    assert world.go_on(order_id).status is OrderStatus.COMPLETED
+
+    def lose_two() -> None:
+        world.mailbox.fail("drop_after_data", recipient=ada.email, times=2)
+
+    lose_two()
+    with at("prompt_seat_assignment.claimed", lose_two):
+        assert world.go_on(order_id, times=6).status is OrderStatus.COMPLETED
     told = [facts["kind"] for facts in world.noted(order_id, "letter.unanswered")]
-    assert told == ["confirmation", "confirmation"]
+    assert told == ["confirmation", "confirmation", "seat_prompt", "seat_prompt"]
 
 
 def test_it_keeps_its_message_id_though_our_domain_has_changed(world: World) -> None:
