@@ -115,6 +115,19 @@ def test_of_two_keys_renamed_at_once_to_a_name_one_is_refused_and_stays_as_it_wa
     assert (left["scopes"], [each["what"] for each in left["history"]]) == (["orders:read"], ["issued"])
 
 
+def test_a_key_that_is_revoked_meanwhile_is_allowed_no_other_account(world: World) -> None:
+    issue(world, "shop")
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            api_keys.revoke(session, name="shop", by="ops")
+            session.flush()
+            allowing = another.submit(run, "allow", "shop", f"--account={world.customer().account_id}")
+            until_it_waits_for(session, allowing)
+        refused = allowing.result().exception
+    assert isinstance(refused, KeyRefused)
+    assert str(refused) == "there is no valid key called 'shop'"
+
+
 def test_where_there_is_no_key_that_is_said(world: World) -> None:
     assert run("list").stdout == "No keys: nobody can come in. To let an upstream in: prorata keys issue NAME.\n"
     assert json.loads(run("list", "--json").stdout) == []
