@@ -13,7 +13,8 @@ from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks.billing import invoicing, receivables
 from tasks.operating import outside_refunds, support_refund
-from tests.invoices.documents import one
+from tests.invoices.documents import documents, one
+from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase
 
@@ -93,3 +94,34 @@ def test_the_series_of_credit_notes_is_locked_before_that_of_invoices_also_befor
         with pytest.raises(OperationalError, match="lock timeout"):
             theirs.flush()
         theirs.rollback()
+
+
+def asked_again(world: World) -> None:
+    world.vies.register(NUMBER, status="invalid")
+    assert ask_again(world) == 1
+
+
+def test_a_vat_follow_up_waits_for_who_has_the_order_and_corrects_none_that_was_refunded_meanwhile(
+    world: World,
+) -> None:
+    _, order = during_outage(world)
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            session.get_one(Order, order.id, with_for_update=True).status = OrderStatus.REFUNDED
+            asking = another.submit(asked_again, world)
+            until_it_waits_for(session, asking)
+        asking.result()
+    assert follow_up(world, order).outcome == "order_ended"
+    assert len(documents(world, order.id)) == 1
+
+
+def test_a_vat_follow_up_waits_for_who_has_the_account(world: World) -> None:
+    eva, order = during_outage(world)
+    with ThreadPoolExecutor(1) as another:
+        with world.begin() as session:
+            lock_account(session, eva.account_id)
+            asking = another.submit(asked_again, world)
+            until_it_waits_for(session, asking)
+            assert not asking.done()
+        asking.result()
+    assert follow_up(world, order).outcome == "vat_charged"
