@@ -123,12 +123,9 @@ def _settle_dispute(
     with begin() as session:
         locked(session, order.id)
         dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
+        support_refund.end_disputed(session, order.id, by=by, why=why, now=now())
+        # Only then, as nobody is to pay the rest of what can never be ended.
         _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat_minor, rest_paid=rest_paid)
-        try:
-            support_refund.refund(session, order.id, by=by, why=why, now=now(), is_back=True)
-        except NotPossible as refused:
-            # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
-            raise NotPossible(f"{refused.why}. What to do then: docs/disputes.md, A disputed charge") from None
         by_bank = _returned_by_bank(found, charge)
         outside_records.record(
             session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left

@@ -17,7 +17,7 @@ from models.rules.currency import format_amount
 from models.states import BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, period_of, running_period
 from models.timeline_kinds import Kind
-from tasks.operating import dispute_settlements
+from tasks.operating import dispute_settlements, outside_records
 from tasks.operating.order_at_hand import NotPossible, completed, disputed, let_it_complete, locked
 from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
 from tasks.vat import unsent_letters, vat_at_bank
@@ -38,18 +38,31 @@ def give_back(order_id: UUID, *, by: str, why: str) -> int:
     if order is not None and charge is not None and charge.ref is not None:
         found, owed = ((), 0) if refunding.is_back_at_provider(charge) else disputed(charge)
         if found:
+            outside_records.require_decided(order, charge, found, owed_minor=owed)
             with begin() as session:
                 dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
                 vat = vat_at_bank.left_to_a_person(session, order_id)
-            raise NotPossible(
-                disputes.why_not(order.number, found, owed_minor=owed, vat_minor=vat, currency=charge.currency)
-            )
+                end_disputed(session, order_id, by=by, why=why, now=now())  # only to find out whether it can be
+                raise NotPossible(  # and this undoes it
+                    disputes.why_not(order.number, found, owed_minor=owed, vat_minor=vat, currency=charge.currency)
+                )
         refunds = payments().find_refunds(charge_ref=charge.ref)
         with begin() as session:
             locked(session, order_id)
             refunds_elsewhere.note(session, order_id, charge.attempt, refunds)
     with begin() as session:
         return refund(session, order_id, by=by, why=why, now=now())
+
+
+def end_disputed(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> int:
+    """`refund`, once all of the charge is back by the customer's bank or by other means. Raises NotPossible, with what to do then: nobody is to pay for what can never be ended."""
+    try:
+        return refund(session, order_id, by=by, why=why, now=now, is_back=True)
+    except NotPossible as refused:
+        # Its advice is for whoever has the money: what is unused is with the bank, and the provider refunds no rest.
+        raise NotPossible(
+            f"{refused.why}, so nothing ends by paying. What to do then: docs/disputes.md, A disputed charge"
+        ) from None
 
 
 def refund(session: Session, order_id: UUID, *, by: str, why: str, now: datetime, is_back: bool = False) -> int:

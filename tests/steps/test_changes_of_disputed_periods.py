@@ -163,6 +163,6 @@ def test_a_lost_dispute_of_a_charge_whose_vat_became_balance_before_is_not_said_
     ask_again(world)
     assert world.balance(eva) == 20_00
     happens(world, world.charge_ref(order.id), "lost")
-    told = r"would give that twice\. What to do then: docs/disputes\.md, A disputed charge$"
+    told = r"would give that twice, so nothing ends by paying\. What to do then: docs/disputes\.md, A disputed charge$"
     with pytest.raises(NotPossible, match=told):
         outside_refunds.settle(order.id, by="Olga", why="dispute lost")

@@ -307,7 +307,7 @@ def test_a_lost_dispute_of_a_change_says_where_to_read_on_and_not_to_order_fewer
     world.pass_time(days=1)
     order_id = world.buy(ada, change("desk", seats=20)).id
     dispute(world, world.charge_ref(order_id), "lost")
-    with pytest.raises(NotPossible, match=r"cannot be brought back\. What to do then: docs/disputes.md, A disputed"):
+    with pytest.raises(NotPossible, match=r"cannot be brought back, so nothing ends by paying\. What to do"):
         outside_refunds.settle(order_id, by="Olga", why="dispute lost")
     assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
 

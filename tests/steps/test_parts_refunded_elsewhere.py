@@ -1,4 +1,4 @@
-"""An operator refunds an order of whose charge a part went back in the provider's dashboard: nobody is sent to refund the rest in vain, or VAT twice."""
+"""An operator refunds an order of whose charge a part went back in the provider's dashboard, or to the customer's bank: nobody is sent to give back the rest in vain, or VAT twice."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -12,10 +12,11 @@ from tasks.operating.outside_refunds import Recorded
 from tasks.policy import VatOutage
 from tests.steps.test_changes_of_refunded_periods import goes_back
 from tests.steps.test_refunds_elsewhere import comes_back
-from tests.support.disputes import bought, give_back, named
+from tests.support.disputes import bought, dispute_part, give_back, named
 from tests.support.vat_outage import ask_again, during_outage
 from tests.support.world import Customer, World, change
 
+NOT_BY_PAYING = r", so nothing ends by paying\. What to do then: docs/disputes\.md, A disputed charge$"
 THE_PAGE = r"\. What to do then: docs/disputes\.md, Disputes and refunds in Stripe's Dashboard$"
 
 
@@ -36,8 +37,7 @@ def a_purchase_of_which_vat_became_balance(world: World) -> UUID:
     return order.id
 
 
-@pytest.mark.parametrize("minor", [20_00, None])
-@pytest.mark.parametrize(
+CAN_NEVER_END = pytest.mark.parametrize(
     ("order", "why"),
     [
         (a_change, "order 1002 changed what was there before, and that cannot be brought back"),
@@ -51,6 +51,10 @@ def a_purchase_of_which_vat_became_balance(world: World) -> UUID:
         ),
     ],
 )
+
+
+@pytest.mark.parametrize("minor", [20_00, None])
+@CAN_NEVER_END
 def test_who_can_never_end_it_is_told_so_and_not_to_refund_the_rest(
     world: World, order: Callable[[World], UUID], why: str, minor: int | None
 ) -> None:
@@ -59,6 +63,24 @@ def test_who_can_never_end_it_is_told_so_and_not_to_refund_the_rest(
     with pytest.raises(NotPossible, match=why + THE_PAGE):
         give_back(order_id)
     assert world.order(order_id).status is OrderStatus.COMPLETED
+
+
+@pytest.mark.parametrize(("minor", "status"), [(10_00, "lost"), (None, "lost"), (10_00, "won"), (None, "won")])
+@CAN_NEVER_END
+def test_who_can_never_end_it_because_of_a_dispute_is_told_so_and_not_to_pay(
+    world: World, order: Callable[[World], UUID], why: str, minor: int | None, status: str
+) -> None:
+    order_id = order(world)
+    dispute_part(world, world.charge_ref(order_id), minor or world.order(order_id).due_minor, status)
+    before = world.timeline(order_id)
+    for command in (give_back, record, settle):
+        with pytest.raises(NotPossible, match=f"^{why}{NOT_BY_PAYING}"):
+            command(order_id)
+    assert (world.order(order_id).status, world.timeline(order_id)) == (OrderStatus.COMPLETED, before)
+
+
+def record(order_id: UUID) -> Recorded:
+    return outside_refunds.settle(order_id, by="Olga", why="dispute decided")
 
 
 def vat_is_left_to_a_person(world: World) -> tuple[Customer, UUID]:
