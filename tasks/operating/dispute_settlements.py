@@ -127,7 +127,7 @@ def require_none(
     refs = set(session.scalars(select(OrderEvent.facts["dispute"].astext).where(*about)))
     settled = [each for each in found if each.ref in refs]
     if settled and disputes.one_in_the_way(found).status is not DisputeStatus.CHARGEBACK:
-        vat = vat_at_bank.left_to_a_person(session, order.id)
+        vat = vat_at_bank.payable_by_a_person(session, order, charge)
         raise NotPossible(_why_kept(order, charge, found, settled, owed_minor=owed_minor, vat_minor=vat))
 
 

@@ -31,7 +31,7 @@ class Recorded:
     owed_minor: int | None
     """what was owed of it: what neither the provider nor the bank gave back; None if that is not known"""
     vat_minor: int
-    """VAT that a person was told to pay before, which is a part of that; whether they did is recorded nowhere"""
+    """VAT that a person may have paid before, as they were told to, which is a part of that; whether they did is recorded nowhere"""
     currency: str
     provider_asked: bool = True
     """if not, a person must look there"""
@@ -50,10 +50,8 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
         order, charge = bought or _to_settle(session, order_id)
         taken_back = disputed_charges.was_taken_back(session, order_id)
         newest = disputes.newest_entry(session, order_id)
-        vat = vat_at_bank.left_to_a_person(session, order_id)
     if bought:
-        left = _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest, vat_minor=vat)
-        return Recorded(owed_minor=left, vat_minor=vat, currency=charge.currency)
+        return _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest)
     asked, back = True, 0
     try:
         back = outside_records.went_back_minor(charge)
@@ -69,12 +67,18 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
         asked = False
         found, owed = (), 0
     outside_records.require_decided(order, charge, found, owed_minor=owed)
+    vat = _payable_vat(order, charge)
     _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat, rest_paid=rest_paid)
     left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back) if asked else None
     with begin() as session:
         by_bank = _returned_by_bank(found, charge)
         settle_refund(session, order_id, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left)
-    return Recorded(owed_minor=left, vat_minor=vat, currency=charge.currency, provider_asked=asked)
+    return Recorded(
+        owed_minor=left,
+        vat_minor=vat if left is None else min(left, vat),
+        currency=charge.currency,
+        provider_asked=asked,
+    )
 
 
 def settle_refund(
@@ -101,9 +105,9 @@ def settle_refund(
 
 
 def _settle_dispute(
-    order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None, vat_minor: int
-) -> int | None:
-    """End what a completed order bought, whose charge the customer's bank has taken back for good. Returns what was left to pay. Raises NotPossible.
+    order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None
+) -> Recorded:
+    """End what a completed order bought, whose charge the customer's bank has taken back for good. Raises NotPossible.
 
     The same for one whose dispute was won: the provider no longer refunds that, so a person did by other means. And for one of which no more
     than VAT is left that was to be paid so, if a person says that it was.
@@ -114,7 +118,8 @@ def _settle_dispute(
             f"the provider has given back what order {order.number} was charged: run `prorata orders refund {order.number}`, which records that"
         )
     found, owed = disputed(charge)
-    if not found and not (rest_paid and _is_vat(order, charge.amount_minor - back)):
+    vat = _payable_vat(order, charge)
+    if not found and not (rest_paid and charge.amount_minor - back <= vat):
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
@@ -125,18 +130,18 @@ def _settle_dispute(
         dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
         support_refund.end_disputed(session, order.id, by=by, why=why, now=now())
         # Only then, as nobody is to pay the rest of what can never be ended.
-        _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat_minor, rest_paid=rest_paid)
+        _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat, rest_paid=rest_paid)
         by_bank = _returned_by_bank(found, charge)
         outside_records.record(
             session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left
         )
-    return left
+    return Recorded(owed_minor=left, vat_minor=vat if left is None else min(left, vat), currency=charge.currency)
 
 
-def _is_vat(order: Order, left_minor: int) -> bool:
-    """Whether what the provider has not refunded is no more than VAT that was left to a person."""
+def _payable_vat(order: Order, charge: ChargeAttempt) -> int:
+    """Call it once what the provider has refunded is noted."""
     with begin() as session:
-        return left_minor <= vat_at_bank.payable_by_a_person(session, order)
+        return vat_at_bank.payable_by_a_person(session, order, charge)
 
 
 def _require_rest_paid(

@@ -19,9 +19,9 @@ from models.subscriptions import SITS, SeatAssignment, Subscription, Subscriptio
 from models.timeline_kinds import Kind
 from tasks.operating import dispute_settlements, outside_records
 from tasks.operating.order_at_hand import NotPossible, completed, disputed, let_it_complete, locked
-from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
+from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.vat import unsent_letters, vat_at_bank
-from tasks.wiring import begin, now, payments
+from tasks.wiring import begin, now
 
 FEWER_SEATS: Final = "order fewer seats instead: what is unused becomes balance"
 _THE_REST: Final = "refund the rest in the provider's dashboard"
@@ -34,22 +34,20 @@ def give_back(order_id: UUID, *, by: str, why: str) -> int:
     Raises NotPossible, also if the customer's bank has taken back what the provider has not refunded; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     with begin() as session:
-        order, charge = completed(session, order_id) or (None, None)
-    if order is not None and charge is not None and charge.ref is not None:
-        found, owed = ((), 0) if refunding.is_back_at_provider(charge) else disputed(charge)
+        bought = completed(session, order_id)
+    if bought:
+        order, charge = bought
+        back = outside_records.went_back_minor(charge)
+        found, owed = ((), 0) if back >= charge.amount_minor else disputed(charge)
         if found:
             outside_records.require_decided(order, charge, found, owed_minor=owed)
             with begin() as session:
                 dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)
-                vat = vat_at_bank.left_to_a_person(session, order_id)
+                vat = vat_at_bank.payable_by_a_person(session, order, charge)
                 end_disputed(session, order_id, by=by, why=why, now=now())  # only to find out whether it can be
                 raise NotPossible(  # and this undoes it
                     disputes.why_not(order.number, found, owed_minor=owed, vat_minor=vat, currency=charge.currency)
                 )
-        refunds = payments().find_refunds(charge_ref=charge.ref)
-        with begin() as session:
-            locked(session, order_id)
-            refunds_elsewhere.note(session, order_id, charge.attempt, refunds)
     with begin() as session:
         return refund(session, order_id, by=by, why=why, now=now())
 
@@ -138,7 +136,7 @@ def _end(session: Session, order: Order, now: datetime, *, is_back: bool) -> int
 def _first_there(session: Session, order: Order, charge: ChargeAttempt, elsewhere_minor: int) -> str | None:
     """What a person has to refund in the provider's dashboard first, as our own refund is for the whole; None if nothing or all went back there, and no VAT was to be paid by other means."""
     rest = max(0, charge.amount_minor - elsewhere_minor)
-    vat = vat_at_bank.left_to_a_person(session, order.id)
+    vat = min(rest, vat_at_bank.payable_by_a_person(session, order, charge))
     if not rest or not (elsewhere_minor or vat):
         return None
     all_of_it = format_amount(rest, charge.currency)

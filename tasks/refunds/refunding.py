@@ -54,16 +54,11 @@ class Answer:
         return next((each.failure_reason for each in self.refunds if each.status is RefundStatus.FAILED), None)
 
 
-def is_back_at_provider(charge: ChargeAttempt) -> bool:
-    """Whether the provider itself has refunded all of the charge, or is about to. Call it outside a transaction.
+def back_minor(charge_ref: str) -> int:
+    """How much of a charge the provider has refunded, or is about to. Call it outside a transaction.
 
     Raises TemporarilyUnavailable, Misconfigured, Refused: it could not be asked.
     """
-    return charge.ref is not None and back_minor(charge.ref) >= charge.amount_minor
-
-
-def back_minor(charge_ref: str) -> int:
-    """How much of a charge the provider has refunded, or is about to. Call it outside a transaction. Raises as `is_back_at_provider` does."""
     return standing_minor(payments().find_refunds(charge_ref=charge_ref))
 
 
@@ -75,7 +70,7 @@ def standing_minor(refunds: Sequence[Refund]) -> int:
 def owed_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: int, currency: str) -> int:
     """How much of a charge the customer has neither from the provider nor from the bank, if a dispute of it is in the way. 0 if the bank took all.
 
-    Call it outside a transaction. Raises as `is_back_at_provider` does.
+    Call it outside a transaction. Raises as `back_minor` does.
     """
     not_taken = disputes.not_taken_minor(disputed, amount_minor=amount_minor, currency=currency)
     return max(0, not_taken - back_minor(charge_ref)) if not_taken else 0
@@ -84,7 +79,7 @@ def owed_minor(charge_ref: str, disputed: Sequence[Dispute], *, amount_minor: in
 def why_owed(charge_ref: str, disputed: Sequence[Dispute] | None, *, amount_minor: int, currency: str) -> str | None:
     """What a dispute that is in the way means for a refund of the charge that was not made; None if none is. disputed: None if they cannot be asked for.
 
-    Call it outside a transaction. Raises as `is_back_at_provider` does.
+    Call it outside a transaction. Raises as `back_minor` does.
     """
     if disputed is None:
         told = disputes.what_is_owed(charge_ref, None, owed_minor=0, currency=currency)
@@ -97,7 +92,7 @@ def why_owed(charge_ref: str, disputed: Sequence[Dispute] | None, *, amount_mino
 
 
 def why_failed(attempt: RefundAttempt, answer: Answer, *, charge_ref: str) -> str | None:
-    """What to tell a person of a refund that has failed; None if it has not. Call it outside a transaction. Raises as `is_back_at_provider` does."""
+    """What to tell a person of a refund that has failed; None if it has not. Call it outside a transaction. Raises as `back_minor` does."""
     if not answer.has_failed:
         return None
     failed = f"refund {answer.ref} failed: {answer.failure_reason}"

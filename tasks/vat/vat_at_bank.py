@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import disputed_charges, paid_by, timeline
+from models.accounts import VatCheckStatus
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import TAKEN_BACK, DisputeStatus, OrderStatus
 from models.timeline_kinds import CAME_BACK, WENT_BACK, Kind
-from models.vat_follow_ups import VatFollowUp
+from models.vat_follow_ups import FollowUpOutcome, VatFollowUp
 from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.vat import vat_correction
 
@@ -91,27 +91,28 @@ def vat_owed_minor(session: Session, order: Order, taken: Sequence[Taken]) -> in
     return max(0, math.floor(vat_correction.still_charged(session, order) - back))
 
 
-def left_to_a_person(session: Session, order_id: UUID) -> int:
-    """The VAT that a person was told to pay once the registry had answered; whether they did is recorded nowhere."""
-    told = select(OrderEvent.facts).where(OrderEvent.order_id == order_id, OrderEvent.kind == Kind.VAT_FOLLOWED_UP)
-    return sum(facts.get("owed_minor", 0) for facts in session.scalars(told))
+def payable_by_a_person(session: Session, order: Order, charge: ChargeAttempt) -> int:
+    """The most VAT of the order that a person may have paid once the registry had answered; whether they did is recorded nowhere.
 
-
-def payable_by_a_person(session: Session, order: Order) -> int:
-    """The most VAT that a person may have paid: what they were told to, and what had been taken off that, as refunded in the dashboard, and failed since. 0 if they were told of none."""
+    That is what they were told to pay then, and what the dashboard had refunded of the charge, so that they were not told of it, and has failed since.
+    """
     kinds = (Kind.VAT_FOLLOWED_UP, *WENT_BACK, *CAME_BACK)
     entries = select(OrderEvent.kind, OrderEvent.facts).where(
         OrderEvent.order_id == order.id, OrderEvent.kind.in_(kinds)
     )
-    payable, taken_off = 0, set()
+    told = failed_since = 0
+    is_left, went_back = False, set()
     for kind, facts in session.execute(entries.order_by(OrderEvent.id)):
         if kind == Kind.VAT_FOLLOWED_UP:
-            payable += facts.get("owed_minor", 0)
-        elif kind in WENT_BACK and not payable:
-            taken_off.add(facts.get("refund"))
-        elif kind in CAME_BACK and payable and facts.get("refund") in taken_off:
-            payable += facts.get("amount_minor", 0)
-    return min(payable, order.tax_minor)
+            told = facts.get("owed_minor", 0)
+            is_left = (facts["answer"], facts["outcome"]) == (VatCheckStatus.VALID, FollowUpOutcome.CONFIRMED)
+        elif facts.get("attempt") != charge.attempt:
+            continue
+        elif kind in WENT_BACK and not is_left:
+            went_back.add(facts.get("refund"))
+        elif kind in CAME_BACK and is_left and facts.get("refund") in went_back:
+            failed_since += facts.get("amount_minor", 0)
+    return told + min(failed_since, max(0, order.tax_minor - told))
 
 
 def _back_minor(taken: Taken) -> int:

@@ -13,7 +13,7 @@ from tasks.policy import VatOutage
 from tests.steps.test_changes_of_refunded_periods import goes_back
 from tests.steps.test_refunds_elsewhere import comes_back
 from tests.support.disputes import bought, dispute_part, give_back, named
-from tests.support.vat_outage import ask_again, during_outage
+from tests.support.vat_outage import NUMBER, ask_again, during_outage
 from tests.support.world import Customer, World, change
 
 NOT_BY_PAYING = r", so nothing ends by paying\. What to do then: docs/disputes\.md, A disputed charge$"
@@ -128,18 +128,68 @@ def test_vat_that_was_not_paid_by_other_means_is_refunded_with_the_rest(world: W
     assert (sorted(world.given_back(eva)), named(world)) == ([7_00, 113_00], [])
 
 
-def test_nobody_who_may_have_paid_vat_gets_the_whole_charge_refunded_once_the_part_has_failed(world: World) -> None:
+@pytest.mark.parametrize("paid", [13_00, 20_00])
+def test_nobody_who_may_have_paid_vat_gets_the_whole_charge_refunded_once_the_part_has_failed(
+    world: World, paid: int
+) -> None:
     eva, order_id = vat_is_left_to_a_person(world)
     comes_back(world, eva, 7_00)
     world.notify(world.charge_ref(order_id), "refund.failed")
-    with pytest.raises(
-        NotPossible, match=r"Refund 120.00 EUR in the provider's dashboard.*if it was, refund only 107.00"
-    ):
+    told = r"Refund 120.00 EUR in the provider's dashboard.*Of that 20.00 EUR is VAT .*if it was, refund only 100.00"
+    with pytest.raises(NotPossible, match=told):
         give_back(order_id)
-    goes_back(world, order_id, 107_00)
-    settle(order_id)
+    goes_back(world, order_id, 120_00 - paid)
+    recorded = settle(order_id)
+    assert (recorded.owed_minor, recorded.vat_minor) == (paid, paid)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert named(world) == []
+
+
+@pytest.mark.parametrize("told_by", ["refund.failed", None])
+@pytest.mark.parametrize(
+    ("before", "says"),
+    [
+        ([20_00], "VAT of order 1001 was left to a person. Refund 120.00 EUR in .* Of that 20.00 EUR is VAT"),
+        ([50_00], "VAT of order 1001 was left to a person. Refund 120.00 EUR in .* Of that 20.00 EUR is VAT"),
+        ([19_99], "VAT of order 1001 was left to a person. Refund 120.00 EUR in .* Of that 20.00 EUR is VAT"),
+        ([9_00, 11_00], "Refund the remaining 111.00 EUR there, too; .* Of that 11.00 EUR is VAT"),
+    ],
+)
+def test_vat_that_is_owed_only_since_the_refund_of_it_failed_is_not_refunded_with_the_rest(
+    world: World, before: list[int], says: str, told_by: str | None
+) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    for part in before:
+        goes_back(world, order.id, part)
+    ask_again(world)
+    comes_back(world, eva, before[-1])
+    if told_by:
+        world.notify(world.charge_ref(order.id), told_by)
+    with pytest.raises(NotPossible, match=rf"{says} that was to be paid .*: if it was, refund only 100.00 EUR there"):
+        give_back(order.id)
+    goes_back(world, order.id, 100_00)
+    settle(order.id)
+    assert (world.run(order.id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_a_refund_that_was_made_after_the_registrys_answer_and_failed_leaves_no_more_vat_to_a_person(
+    world: World,
+) -> None:
+    eva, order_id = vat_is_left_to_a_person(world)
+    goes_back(world, order_id, 100_00)
+    comes_back(world, eva, 100_00)
+    with pytest.raises(NotPossible, match=r"Of that 13.00 EUR is VAT .*: if it was, refund only 100.00 EUR there"):
+        give_back(order_id)
+
+
+def test_vat_that_is_due_is_not_left_to_a_person_when_a_refund_fails(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    world.vies.register(NUMBER, status="invalid")
+    goes_back(world, order.id, 20_00)
+    ask_again(world)
+    comes_back(world, eva, 20_00)
+    give_back(order.id)
+    assert (world.run(order.id).status, world.given_back(eva)) == (OrderStatus.REFUNDED, [20_00, 120_00])
 
 
 def test_without_vat_that_was_left_to_a_person_the_rest_is_not_taken_for_paid(world: World) -> None:

@@ -1,11 +1,14 @@
 """VAT that a person was told to pay by other means, of an order that is ended afterwards because of a dispute: it is not paid again with the rest."""
 
+from uuid import UUID
+
 import pytest
 
 from tasks.operating import dispute_settlements, outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
 from tests.steps.test_changes_of_refunded_periods import goes_back
+from tests.steps.test_refunds_elsewhere import comes_back
 from tests.steps.test_vat_of_disputed_charges import loses, told
 from tests.support.disputes import give_back, turn
 from tests.support.vat_outage import ask_again, during_outage, nothing_differs
@@ -44,6 +47,25 @@ def test_vat_that_a_person_was_told_to_pay_is_told_from_what_the_dashboard_and_t
     loses(world, order, 60_00)
     with pytest.raises(NotPossible, match=r"remaining 3.00 EUR .* Of that 3.00 EUR is VAT .*: if it was, pay nothing$"):
         give_back(order.id)
+
+
+def test_vat_that_is_owed_since_the_refund_of_it_failed_is_told_from_what_the_bank_left(world: World) -> None:
+    eva, order = during_outage(world, VatOutage.CHARGE_VAT)
+    goes_back(world, order.id, 7_00)
+    ask_again(world)
+    comes_back(world, eva, 7_00)
+    loses(world, order, 90_00)
+    advice = r"remaining 30.00 EUR .* Of that 20.00 EUR is VAT .*: if it was, pay only 10.00 EUR$"
+    for command in (give_back, record):
+        with pytest.raises(NotPossible, match=advice):
+            command(order.id)
+    recorded = outside_refunds.settle(order.id, by="Olga", why="rest by transfer", rest_paid=True)
+    assert (recorded.owed_minor, recorded.vat_minor) == (30_00, 20_00)
+    assert nothing_differs(world)
+
+
+def record(order_id: UUID) -> None:
+    outside_refunds.settle(order_id, by="Olga", why="dispute lost")
 
 
 def test_while_the_bank_has_not_decided_nobody_is_told_which_part_of_the_rest_to_pay(world: World) -> None:
