@@ -15,6 +15,7 @@ from models.states import LetterKind
 from models.subscriptions import Subscription, period_of
 from tasks import display_names
 from tasks.billing import attachments, receivables
+from tasks.errors import Misconfigured
 from tasks.letters.compose import compose
 from tasks.letters.confirmation import confirmation
 from tasks.letters.content import Content
@@ -25,12 +26,15 @@ from tasks.letters.trial_welcome import trial_welcome
 from tasks.letters.vat_correction import vat_correction
 from tasks.mail import still_true
 from tasks.ports import Letter
-from tasks.refunds import refunded
+from tasks.refunds import refunded, turned_disputes
 from tasks.wiring import now, policy
 
 
 def written(session: Session, order: Order, kind: LetterKind, *, to: Contact | None = None) -> Letter:
-    """The order's letter of `kind`, with its documents. to: None for the order's own contact."""
+    """The order's letter of `kind`, with its documents. to: None for the order's own contact.
+
+    Raises Misconfigured if a person must look first, as what it would say is not true any more.
+    """
     occasion = Occasion(
         order=order,
         lines=order_cache.lines(session, order),
@@ -55,6 +59,10 @@ def _content(session: Session, kind: LetterKind, occasion: Occasion) -> Content:
         case LetterKind.SEAT_PROMPT:
             return seat_prompt(occasion, to_assign=still_true.seats_to_assign(session, order))
         case LetterKind.REFUND_NOTICE:
+            if why := turned_disputes.why_untrue(session, order):
+                raise Misconfigured(
+                    f"{why}. `prorata orders resume {order.number} --without-letters` ends the order without the letter"
+                )
             return refund_notice(occasion, _refunded(session, order, occasion.lines))
         case LetterKind.VAT_CORRECTION:
             return vat_correction(occasion, corrected_minor=attachments.corrected_vat(session, order))

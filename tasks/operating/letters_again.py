@@ -140,11 +140,8 @@ def _refuse_if_replaced(session: Session, order: Order) -> None:
 
 def _refuse_if_turned(session: Session, order: Order) -> None:
     """The notice says what the customer's bank returns. Raises NotPossible if it has given that up since."""
-    for facts in turned_disputes.turned(session, order):
-        raise NotPossible(
-            f"the {LetterKind.REFUND_NOTICE} of order {order.number} says what the customer's bank returns, but dispute {facts['dispute']}, lost when that was recorded, "
-            f"is {facts['status']} now: docs/disputes.md, A disputed charge, says who has the money"
-        )
+    if why := turned_disputes.why_untrue(session, order):
+        raise NotPossible(why)
 
 
 def _refuse_if_over(session: Session, order: Order) -> None:

@@ -8,9 +8,19 @@ from sqlalchemy.orm import Session
 
 from models import disputed_charges
 from models.orders import Order, OrderEvent
-from models.states import DisputeStatus
+from models.states import DisputeStatus, LetterKind
 from models.timeline_kinds import Kind
 from tasks.refunds import disputes, refunded
+
+
+def why_untrue(session: Session, order: Order) -> str | None:
+    """Why the notice, which says what the customer's bank returns, is not to be sent; None if it is still true."""
+    for facts in turned(session, order):
+        return (
+            f"the {LetterKind.REFUND_NOTICE} of order {order.number} says what the customer's bank returns, but dispute {facts['dispute']}, lost when that was recorded, "
+            f"is {facts['status']} now: docs/disputes.md, A disputed charge, says who has the money"
+        )
+    return None
 
 
 def turned(session: Session, order: Order) -> Sequence[Mapping[str, Any]]:

@@ -10,8 +10,9 @@ from models.messages import SentLetter
 from models.rules.cart import SubscriptionStatus
 from models.states import LetterStatus, OrderStatus, Step
 from tasks.errors import Misconfigured
-from tasks.operating import support_refund
+from tasks.operating import outside_refunds, support_refund
 from tests.support import books
+from tests.support.disputes import BY_BANK, bought, happens, told_by_whom, turn
 from tests.support.world import Customer, World, purchase, trial
 from worker.commands import orders
 
@@ -84,6 +85,43 @@ def test_an_order_that_went_on_without_its_letter_can_be_refunded_and_the_notice
     assert statuses(world, order_id)["refund_notice"] == "undeliverable"
     assert world.subscription(ada, "desk").status is SubscriptionStatus.ENDED
     assert books.differences(world) == []
+
+
+@pytest.mark.parametrize("ends", ["won", "lost"])
+@pytest.mark.parametrize("was_tried", [True, False])
+def test_a_notice_of_what_the_bank_returns_is_not_sent_by_itself_while_its_dispute_is_not_lost_any_more(
+    world: World, ends: str, *, was_tried: bool
+) -> None:
+    ada, order_id, charge = bought(world)
+    happens(world, charge, "needs_response", "lost")
+    outside_refunds.settle(order_id, by="ops", why="dispute lost")
+    if was_tried:
+        world.mailbox.fail("relay_denied", recipient=ada.email)
+        with pytest.raises(Misconfigured):
+            world.run(order_id)
+        world.mailbox.heal()
+        assert run("resume", order_id).exit_code == 0
+    turns(world, charge, "needs_response")
+    told = (
+        r"says what the customer's bank returns, but dispute du_\w+, lost when that was recorded, is chargeback now: docs/disputes.md, A disputed "
+        r"charge, says who has the money. `prorata orders resume 1001 --without-letters` ends the order without the letter$"
+    )
+    with pytest.raises(Misconfigured, match=told):
+        world.run(order_id)
+    assert (world.order(order_id).status, told_by_whom(world, ada)) == (OrderStatus.NEEDS_ATTENTION, None)
+    turns(world, charge, ends)
+    if ends == "won":
+        go_on_without(world, order_id)
+    else:
+        assert run("resume", order_id).exit_code == 0
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    last = {"won": (None, "undeliverable"), "lost": (BY_BANK, "sent")}[ends]
+    assert (told_by_whom(world, ada), statuses(world, order_id)["refund_notice"]) == last
+
+
+def turns(world: World, charge: str, status: str) -> None:
+    turn(world, charge, status)
+    world.notify(charge, "charge.dispute.updated")
 
 
 def test_each_command_that_refuses_such_an_order_names_this_way(world: World) -> None:
