@@ -21,7 +21,7 @@ from models.rules.timezone import local
 from models.rules.vat import Treatment
 from models.states import AttemptStatus, PaymentKind
 from models.vat_follow_ups import VatFollowUp
-from tasks.closing.shares import Divided, shares
+from tasks.closing.shares import SUPPLIED_ON, Divided, shares
 from tasks.invoices.corrected import corrected
 from tasks.policy import Seller
 
@@ -35,6 +35,8 @@ class Day(StrEnum):
     """on the clock of the buyer's country; a correction has that of what it corrects"""
     DECLARED = "declared"
     """by which it belongs to a return: the day of issue; a correction of VAT has that of what it corrects"""
+    TAXED = "taxed"
+    """by which it belongs to a return of the one-stop shop: the day of supply, which decided the rate; of whatever corrects that, the day of issue"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,8 @@ class DocumentLevy:
     declared_on: date
     amends: str | None
     """the earlier document whose charge this row credits, takes back or taxes anew; None: what is sold with this document"""
-    sale_issued_on: date
-    """when the first document of the sale was issued: this one, or that of the order whose charge is amended"""
+    sale_supplied_on: date
+    """the day of supply of this document or, if it amends one, of the order whose charge that was; the day of issue if it names none"""
     order_number: str
     account_id: UUID
     buyer: str
@@ -91,6 +93,10 @@ _DECLARED_ON: ColumnElement[date] = case(
     ),
     else_=Invoice.issued_on,
 )
+_TAXED_ON: ColumnElement[date] = case(
+    (Invoice.reason == InvoiceReason.ORDER, SUPPLIED_ON),
+    else_=func.greatest(Invoice.issued_on, SUPPLIED_ON),  # at midnight, what corrects a sale is not before it
+)
 
 
 def count(session: Session, first: date, last: date, *, by: Day, reasons: Collection[InvoiceReason] = ()) -> int:
@@ -128,6 +134,9 @@ def _of_days(by: Day, first: date, last: date) -> ColumnElement[bool]:
             in_utc = cast(func.timezone("UTC", Invoice.supplied_at), Date)  # no clock is a whole day from it
             around = in_utc.between(literal(first) - 1, literal(last) + 1)
             return or_(Invoice.supplied_on.between(first, last), and_(Invoice.supplied_on.is_(None), around))
+        case Day.TAXED:  # one of both is within, and has an index
+            either = or_(Invoice.issued_on.between(first, last), Invoice.supplied_on.between(first, last))
+            return and_(either, _TAXED_ON.between(first, last))
 
 
 def _supplied_on(document: Invoice) -> date:
@@ -161,7 +170,7 @@ def _told(
     seller: Seller,
 ) -> Iterator[DocumentLevy]:
     corrects = ", ".join(corrected(document, divided.lines))
-    for (levy, amends, sale_issued_on), (net, tax) in divided.shares.items():
+    for (levy, amends, sale_supplied_on), (net, tax) in divided.shares.items():
         yield DocumentLevy(
             number=document.number,
             kind=document.kind,
@@ -171,7 +180,7 @@ def _told(
             supplied_on=_supplied_on(document),
             declared_on=declared_on,
             amends=amends,
-            sale_issued_on=sale_issued_on,
+            sale_supplied_on=sale_supplied_on,
             order_number=document.order_number,
             account_id=document.account_id,
             buyer=document.buyer["name"],

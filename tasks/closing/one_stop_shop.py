@@ -1,6 +1,7 @@
 """A quarter's return for the one-stop shop: sales by state and rate and, apart from them, what corrects earlier quarters, by state and quarter.
 
-Its sales are never negative: whatever amends a quarter whose return was filed is named with that quarter and state in a later return.
+A sale is in the quarter of its day of supply, so that each rate is one that was in force. Its sales are never negative: whatever amends a
+quarter whose return was filed is named with that quarter and state in a later return.
 Source: Directive 2006/112/EC, articles 365 and 369g (4); Implementing Regulation (EU) 282/2011, article 61.
 """
 
@@ -26,12 +27,12 @@ class Declared:
 
 
 def declared(levies: Iterable[DocumentLevy], quarter: Quarter) -> list[Declared]:
-    """Sales first, then corrections, the oldest quarter first. levies: of all documents issued in the quarter."""
+    """Sales first, then corrections, the oldest quarter first. levies: of all documents that are taxed in the quarter (`Day.TAXED`)."""
     sums: dict[Declared, Declared] = {}
     for levy in levies:
         if levy.treatment is not Treatment.DESTINATION_RATE:
             continue
-        sold_in = Quarter.of(levy.sale_issued_on)
+        sold_in = Quarter.of(levy.sale_supplied_on)
         is_sale = sold_in == quarter
         empty = Declared(
             corrects_quarter=None if is_sale else str(sold_in),

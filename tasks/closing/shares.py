@@ -37,7 +37,7 @@ class Share(NamedTuple):
 
     levy: Levy
     amends: str | None
-    sale_issued_on: date
+    sale_supplied_on: date
 
 
 class Divided(NamedTuple):
@@ -76,6 +76,8 @@ class _Line(NamedTuple):
     charge_sold_on: date | None
 
 
+SUPPLIED_ON = func.coalesce(Invoice.supplied_on, Invoice.issued_on)
+"""the day that decided the rate; the day of issue, where a document is older than its column"""
 _Charged, _Replaced, _Confirmed = aliased(Invoice), aliased(Invoice), aliased(Invoice)
 _Sold, _ChargedFirst = aliased(Invoice), aliased(Invoice)
 """the order's own document, which all others of the order amend"""
@@ -95,8 +97,8 @@ _LINES = (
         _Charged.buyer["country"].astext,
         _Charged.buyer["vat_number"].astext,
         func.coalesce(_Confirmed.buyer["vat_number"].astext, VatFollowUp.number),
-        func.coalesce(_Sold.issued_on, Invoice.issued_on),
-        func.coalesce(_ChargedFirst.issued_on, _Charged.issued_on),
+        func.coalesce(_Sold.supplied_on, _Sold.issued_on, SUPPLIED_ON),
+        func.coalesce(_ChargedFirst.supplied_on, _ChargedFirst.issued_on, _Charged.issued_on),
     )
     .join(Invoice, Invoice.id == InvoiceLine.invoice_id)
     .outerjoin(_Replaced, _Replaced.id == Invoice.corrects_id)

@@ -9,6 +9,7 @@ import pytest
 
 from models.rules.period import Interval
 from models.rules.vat import BuyerType
+from models.states import Step
 from tasks.closing.documents import DocumentLevy
 from tests.closing.test_documents import listed, run
 from tests.support.payment import refund
@@ -17,6 +18,9 @@ from tests.support.world import Customer, World, change, purchase
 
 Q4 = ("--from", "2026-10-01", "--to", "2026-12-31", "--sum", "--oss")
 Q1 = ("--from", "2027-01-01", "--to", "2027-03-31", "--sum", "--oss")
+BEFORE = ("--from", "2025-04-01", "--to", "2025-06-30")
+AFTER = ("--from", "2025-07-01", "--to", "2025-09-30")
+"""On 1 July 2025 the rate of Estonia rose from 22 to 24 %."""
 
 pytestmark = pytest.mark.usefixtures("plugged_in")
 
@@ -25,12 +29,12 @@ def told(*words: str) -> list[tuple[Any, ...]]:
     return [tuple(each.values()) for each in json.loads(run(*words, "--json").stdout)]
 
 
-def consumer(world: World) -> Customer:
-    return world.customer(country="AT", buyer_type=BuyerType.CONSUMER)
+def consumer(world: World, country: str = "AT") -> Customer:
+    return world.customer(country=country, buyer_type=BuyerType.CONSUMER)
 
 
 def amended(found: Sequence[DocumentLevy]) -> list[tuple[Any, ...]]:
-    return [(each.number, each.amends, each.sale_issued_on, each.net_minor, each.vat_minor) for each in found]
+    return [(each.number, each.amends, each.sale_supplied_on, each.net_minor, each.vat_minor) for each in found]
 
 
 def test_a_credit_of_an_earlier_quarter_is_no_negative_sale_but_corrects_that_quarter(world: World) -> None:
@@ -83,11 +87,44 @@ def test_vat_that_is_charged_later_belongs_to_the_quarter_of_the_sale_and_so_do_
     world.time = datetime(2027, 1, 16, 8, 0, tzinfo=UTC)
     world.buy(eva, change("desk", seats=20))
     [credit] = [each for each in listed(world) if each.amends == "INV-2027-000001"]
-    assert (credit.number, credit.sale_issued_on) == ("INV-2027-000002", date(2026, 12, 31))
+    assert (credit.number, credit.sale_supplied_on) == ("INV-2027-000002", date(2026, 12, 31))
     assert told(*Q1) == [
         (None, "AT", "20", "EUR", 200_00, 40_00),
         ("2026-Q4", "AT", None, "EUR", 100_00 + credit.net_minor, 20_00 + credit.vat_minor),
     ]
+
+
+def test_a_sale_is_in_the_quarter_whose_rate_it_has_if_the_seller_has_not_begun_that_yet(world: World) -> None:
+    """In Berlin it is 23:30 on 30 June, in Tallinn 00:30 on 1 July. What is taken back of it at once is of that quarter, too."""
+    world.time = datetime(2025, 6, 30, 21, 30, tzinfo=UTC)
+    order = world.buy(consumer(world, "EE"), purchase("desk", "team", seats=10))
+    assert told(*BEFORE, "--sum", "--oss") == []
+    assert told(*AFTER, "--sum", "--oss") == [(None, "EE", "24", "EUR", 100_00, 24_00)]
+    refund(world, order.id)
+    assert told(*BEFORE, "--sum", "--oss") == []
+    assert told(*AFTER, "--sum", "--oss") == [(None, "EE", "24", "EUR", 0, 0)]
+
+
+def test_a_sale_is_in_the_quarter_whose_rate_it_has_if_its_document_is_late(world: World) -> None:
+    """It was paid in advance on 30 June, and activated on 3 July, after an outage."""
+    world.time = datetime(2025, 6, 30, 20, 0, tzinfo=UTC)
+    order_id = world.place(consumer(world, "EE"), purchase("desk", "team", seats=10, interval=Interval.YEAR))
+    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.time = datetime(2025, 7, 3, 8, 0, tzinfo=UTC)
+    world.go_on(order_id)
+    assert told(*BEFORE, "--sum", "--oss") == [(None, "EE", "22", "EUR", 1000_00, 220_00)]
+    assert told(*AFTER, "--sum", "--oss") == []
+    refund(world, order_id)
+    assert told(*BEFORE, "--sum", "--oss") == [(None, "EE", "22", "EUR", 1000_00, 220_00)]
+    assert told(*AFTER, "--sum", "--oss") == [("2025-Q2", "EE", None, "EUR", -1000_00, -220_00)]
+
+
+def test_the_documents_behind_a_quarters_return_are_listed_by_the_same_day(world: World) -> None:
+    world.time = datetime(2025, 6, 30, 21, 30, tzinfo=UTC)
+    world.buy(consumer(world, "EE"), purchase())
+    [row] = json.loads(run(*AFTER, "--by", "taxed", "--json").stdout)
+    assert (row["issued_on"], row["supplied_on"], row["sale_supplied_on"]) == ("2025-06-30", "2025-07-01", "2025-07-01")
+    assert run(*BEFORE, "--by", "taxed").stdout == "No such document was taxed from 2025-04-01 to 2025-06-30.\n"
 
 
 def test_only_what_is_taxed_in_another_state_is_in_the_return(world: World) -> None:
@@ -119,8 +156,8 @@ def test_a_person_reads_which_quarter_is_corrected(world: World) -> None:
         ((*Q1[:-2], "--oss"), "--oss goes with --sum"),
         (("--from", "2027-01-01", "--to", "2027-02-28", *Q1[4:]), "--oss needs a quarter: 2027-01-01 to 2027-03-31"),
         (("--from", "2026-11-02", "--to", "2027-03-31", *Q1[4:]), "--oss needs a quarter: 2026-10-01 to 2026-12-31"),
-        ((*Q1, "--by", "supplied"), "--oss takes all documents issued in a quarter"),
-        ((*Q1, "--reason", "order"), "--oss takes all documents issued in a quarter"),
+        ((*Q1, "--by", "supplied"), "--oss takes all documents of a quarter"),
+        ((*Q1, "--reason", "order"), "--oss takes all documents of a quarter"),
         ((*Q1, "--by-vat-number"), "choose one: --oss or --by-vat-number"),
     ],
 )

@@ -77,6 +77,7 @@ def list_documents(
     _refuse_contradictions(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss, as_json=as_json, as_csv=as_csv)
     if for_oss:
         _refuse_all_but_a_quarter(first, last, chosen=by is not Day.ISSUED or bool(reason))
+        by = Day.TAXED
     plug_in_from_settings()
     names = _names(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss)
     with begin() as session, progress(beside_rows=as_json or as_csv) as shown:
@@ -111,7 +112,7 @@ def _refuse_all_but_a_quarter(first: date, last: date, *, chosen: bool) -> None:
     if (quarter.first, quarter.last) != (first, last):
         raise typer.BadParameter(f"--oss needs a quarter: {quarter.first} to {quarter.last}, for example")
     if chosen:
-        raise typer.BadParameter("--oss takes all documents issued in a quarter, without --by and --reason")
+        raise typer.BadParameter("--oss takes all documents of a quarter, without --by and --reason")
 
 
 def _rows(
