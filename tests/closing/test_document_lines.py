@@ -3,16 +3,18 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from models.invoices import Invoice
 from models.rules.period import Interval
+from models.rules.proration import Granularity
 from tasks.closing.document_lines import DocumentLine, document_lines
 from tasks.policy import VatOutage
 from tests.support.payment import refund
@@ -21,6 +23,7 @@ from tests.support.world import World, change, purchase, trial
 from worker.commands.documents import documents
 
 FIRST, LAST = date(2026, 1, 1), date(2028, 12, 31)
+SECOND = timedelta(seconds=1)
 
 pytestmark = pytest.mark.usefixtures("plugged_in")
 
@@ -66,14 +69,24 @@ def test_a_charge_and_a_credit_each_have_their_period(world: World) -> None:
     assert_each_document_is_the_sum_of_its_rows(world)
 
 
-def deferred(line: DocumentLine, day: date) -> Fraction:
-    """What of it is earned after the day, as the page on operations computes it."""
+def by_days(line: DocumentLine, day: date) -> Fraction:
+    """What of it is earned after the day, as the page on closing a month computes it for a seller whose credits are counted in days."""
     assert line.to_on is not None
     left = line.to_on - max(line.from_on, day + timedelta(days=1))
     return Fraction(line.net_minor * max(left.days, 0), (line.to_on - line.from_on).days)
 
 
+def by_seconds(line: DocumentLine, day: date) -> Fraction:
+    """The same for one whose credits are counted in seconds."""
+    assert line.to_at is not None
+    day_is_over = datetime.combine(day + timedelta(days=1), time(), ZoneInfo("Europe/Berlin"))
+    left = line.to_at - max(line.from_at, day_is_over)
+    whole = line.to_at - line.from_at
+    return Fraction(line.net_minor * max(left // SECOND, 0), whole // SECOND)
+
+
 def test_what_a_change_credits_of_a_period_is_not_deferred_any_more(world: World) -> None:
+    world.policy(granularity=Granularity.DAY)
     ada = world.customer()
     world.buy(ada, purchase("desk", "team", seats=10, interval=Interval.YEAR))
     world.pass_time(days=73)
@@ -81,9 +94,29 @@ def test_what_a_change_credits_of_a_period_is_not_deferred_any_more(world: World
     sold, anew, credited = listed(world)
     assert (sold.net_minor, anew.net_minor, credited.net_minor) == (1000_00, 2000_00, -800_00)
     new_year, changed = date(2026, 12, 31), credited.from_on
-    assert deferred(sold, new_year) == Fraction(1000_00 * 304, 365)
-    assert [deferred(sold, day) + deferred(credited, day) for day in (changed, date(2027, 7, 1))] == [0, 0]
-    assert deferred(anew, changed) == Fraction(2000_00 * 364, 365)
+    assert by_days(sold, new_year) == Fraction(1000_00 * 304, 365)
+    assert [by_days(sold, day) + by_days(credited, day) for day in (changed, date(2027, 7, 1))] == [0, 0]
+    assert by_days(anew, changed) == Fraction(2000_00 * 364, 365)
+
+
+@pytest.mark.parametrize(
+    ("granularity", "deferred", "credit"),
+    [(Granularity.SECOND, by_seconds, 2432_69), (Granularity.DAY, by_days, 2419_73)],
+)
+def test_a_credit_cancels_out_what_it_takes_back_at_any_time_of_day(
+    world: World, granularity: Granularity, deferred: Callable[[DocumentLine, date], Fraction], credit: int
+) -> None:
+    """But for the half cent by which the credit is rounded."""
+    world.policy(granularity=granularity)
+    world.time = datetime(2026, 1, 1, 23, 50, tzinfo=UTC)
+    ada = world.customer()
+    world.buy(ada, purchase("desk", "team", seats=48, interval=Interval.YEAR))
+    world.time = datetime(2026, 7, 1, 0, 10, tzinfo=UTC)
+    world.buy(ada, change("desk", seats=47))
+    sold, _, credited = listed(world)
+    assert (sold.net_minor, credited.net_minor) == (4800_00, -credit)
+    ends = [date(2026, month, 28) for month in range(7, 13)] + [date(2026, 7, 31), date(2027, 1, 1)]
+    assert max(abs(deferred(sold, day) + deferred(credited, day)) for day in ends) < Fraction(1, 2)
 
 
 def test_days_are_those_of_the_zone_in_which_the_document_prints_them(world: World) -> None:
