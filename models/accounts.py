@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Country, CreatedAt, Currency, Key, Listed
-from models.never_changed import freeze_column
+from models.never_changed import append_only, freeze_column
 from models.rules.vat import BuyerType
 
 
@@ -125,7 +125,7 @@ class VatCheckStatus(StrEnum):
 
 
 class VatCheck(Base):
-    """Evidence: the registry's answer about a number, its time and its receipt. An outage is stored too, but decides nothing."""
+    """Evidence: the registry's answer about a number, its time and its receipt. An outage is stored too, but decides nothing. Never changed."""
 
     __tablename__ = "vat_checks"
     __table_args__ = (Index(None, "account_id", "number", "asked_at"),)
@@ -139,3 +139,10 @@ class VatCheck(Base):
     registered_name: Mapped[str | None] = mapped_column(String(500))
     registered_address: Mapped[str | None] = mapped_column(String(1000))
     reason: Mapped[str | None] = mapped_column(String(60))
+
+
+append_only(
+    VatCheck.__table__,
+    because="an answer of the VAT registry stays as it was given",
+    instead="ask again, which is recorded anew",
+)

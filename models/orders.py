@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
 from models.accounts import Language
 from models.base import Base, CreatedAt, Currency, Key, Listed, Minor, Rate
+from models.never_changed import append_only
 from models.rules.cart import Action
 from models.rules.period import Interval
 from models.rules.vat import Treatment
@@ -254,3 +255,10 @@ class OrderEvent(Base):
     at: Mapped[CreatedAt]
     kind: Mapped[str] = mapped_column(String(60))
     facts: Mapped[dict[str, Any]]
+
+
+append_only(
+    OrderEvent.__table__,
+    because="the timeline of an order is only ever added to",
+    instead="put it right by another entry",
+)

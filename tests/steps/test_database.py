@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, create_engine, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
 from models import ledger, tables
-from models.accounts import Account, Contact
+from models.accounts import Account, Contact, VatCheck
 from models.ledger import BalanceTooLow, LedgerMovement, MovementKind
 from models.orders import Order, OrderedProduct, OrderLine
 from models.payments import ChargeAttempt, RefundAttempt
@@ -284,6 +284,25 @@ def test_the_database_refuses_to_change_a_movement_or_an_accounts_currency(
     world.grant(ada, 10_00)
     refuses(world, text(statement), what)
     assert world.balance(ada) == 10_00
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("update order_events set facts = facts", "UPDATE on order_events refused"),
+        ("delete from order_events", "DELETE on order_events refused"),
+        ("truncate order_events", "TRUNCATE on order_events refused"),
+        ("update vat_checks set status = status", "UPDATE on vat_checks refused"),
+        ("delete from vat_checks", "DELETE on vat_checks refused"),
+    ],
+)
+def test_the_database_refuses_to_change_a_timeline_or_an_answer_of_the_vat_registry(
+    world: World, statement: str, what: str
+) -> None:
+    order = world.buy(world.customer(country="AT", vat_number="ATU13585627"), purchase())
+    told = world.timeline(order.id)
+    refuses(world, text(statement), what)
+    assert ([check.status for check in world.rows(VatCheck)], world.timeline(order.id)) == (["valid"], told)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def test_the_lesser_role_carries_orders_and_passes_no_guard(world: World) -> Non
     for statement, says in (
         ("UPDATE invoices SET number = 'X'", "an issued document is never changed"),
         ("DELETE FROM ledger_movements", "refused"),
+        ("DELETE FROM order_events", "the timeline of an order is only ever added to"),
         ("DELETE FROM erasures", "the record of an erasure never changes"),
         ("DELETE FROM api_key_changes", "the record of what happened to a key never changes"),
         ("TRUNCATE ledger_movements", "permission denied for table ledger_movements"),
