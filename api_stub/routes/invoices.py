@@ -31,7 +31,7 @@ Number = Annotated[
     str | None,
     Query(
         pattern=INVOICE_NUMBER,
-        description="which of the order's documents; default: its first",
+        description="which of the order's documents (its `invoices` list them); default: the one in force, which is its first, or the invoice that replaced it",
         examples=["INV-2026-000001"],
     ),
 ]
@@ -77,14 +77,13 @@ def _page(caller: OrdersReader, order_id: UUID, number: str | None) -> tuple[str
     """Raises Problem 404: no such order, nothing invoiced, or not its number."""
     with begin_snapshot() as session:
         order_of(session, caller, order_id)
-        found = [document for document in _issued(session, order_id) if number in (None, document.number)]
-        if not found:
+        issued = select(Invoice).where(Invoice.order_id == order_id)
+        document = session.scalar(
+            invoices.in_force(issued) if number is None else issued.where(Invoice.number == number)
+        )
+        if document is None:
             raise not_found("invoice")
-        return found[0].number, page(found[0], invoices.lines_of(session, found[0]))
-
-
-def _issued(session: Session, order_id: UUID) -> Sequence[Invoice]:
-    return session.scalars(select(Invoice).where(Invoice.order_id == order_id).order_by(Invoice.id)).all()
+        return document.number, page(document, invoices.lines_of(session, document))
 
 
 def _lines(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, Sequence[InvoiceLine]]:

@@ -63,6 +63,18 @@ def test_a_correction_names_what_it_corrects_in_both_fields(world: World, api: A
     ]
 
 
+def test_without_a_number_the_document_in_force_is_what_is_given(world: World, api: Api) -> None:
+    """Not the one that a credit note has cancelled; that has its number."""
+    eva, order = corrected_invoice(world)
+    api.use(eva)
+    base = f"/v1/orders/{order.id}/invoice"
+    named = 'attachment; filename="{}.pdf"'
+    assert api.get(f"{base}.pdf").headers["content-disposition"] == named.format("INV-2026-000002")
+    assert api.get(f"{base}.html").text == api.get(f"{base}.html?number=INV-2026-000002").text
+    cancelled = api.get(f"{base}.pdf?number=INV-2026-000001")
+    assert cancelled.headers["content-disposition"] == named.format("INV-2026-000001")
+
+
 def test_an_order_without_an_invoice_says_so(world: World, api: Api, ada: Customer) -> None:
     order = world.buy(ada, trial())
     assert api.get(f"/v1/orders/{order.id}/invoices").json() == {"invoices": [], "next_after": None}
