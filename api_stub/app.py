@@ -19,6 +19,7 @@ from api_stub.problems import domain_problems
 from api_stub.problems.details import http_problem
 from api_stub.relay_thread import Publisher
 from api_stub.routes import (
+    account_invoices,
     account_list,
     account_money,
     accounts,
@@ -47,6 +48,7 @@ WITH_KEY = (
     account_list,
     accounts,
     account_money,
+    account_invoices,
     carts,
     subscriptions,
     seats,

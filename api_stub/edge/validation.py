@@ -37,6 +37,7 @@ WORDS: Final[Mapping[str, str]] = {
     "string_unicode": "must be text in Unicode, without half a surrogate pair",
     "string_too_long": "must have at most {max_length} characters",
     "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_parsing_size": "has too many digits",

@@ -1,27 +1,24 @@
 """An order's invoice and what corrected it: listed, as a page, as PDF."""
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from api_stub.access import order_of
 from api_stub.auth import OrdersReader
 from api_stub.edge.head_requests import HeadRoute
 from api_stub.problems.details import not_found
 from api_stub.schemas import paging
-from api_stub.schemas.amounts import Money, money
-from api_stub.schemas.invoices import InvoiceList, InvoiceView, OwedView
+from api_stub.schemas.invoices import InvoiceList
 from api_stub.schemas.paging import USUAL, After, Limit
 from api_stub.schemas.values import INVOICE_NUMBER
+from api_stub.views import invoice_view
 from models import invoices
-from models.invoices import Invoice, InvoiceLine, Receivable
+from models.invoices import Invoice
 from tasks.invoices.as_html import as_html
 from tasks.invoices.as_pdf import as_pdf
-from tasks.invoices.corrected import corrected
 from tasks.invoices.page import Page, page
 from tasks.snapshot import begin_snapshot
 
@@ -48,12 +45,7 @@ def list_invoices(order_id: UUID, caller: OrdersReader, after: After = None, lim
     with begin_snapshot() as session:
         order_of(session, caller, order_id)
         issued, next_after = paging.page(session, query, by=(Invoice.id,), after=after, limit=limit)
-        ids = [document.id for document in issued]
-        lines = _lines(session, ids)
-        owed = {
-            row.invoice_id: row for row in session.scalars(select(Receivable).where(Receivable.invoice_id.in_(ids)))
-        }
-    shown = [_view(document, lines[document.id], owed.get(document.id)) for document in issued]
+        shown = invoice_view.views(session, issued)
     return InvoiceList(invoices=shown, next_after=next_after)
 
 
@@ -84,32 +76,3 @@ def _page(caller: OrdersReader, order_id: UUID, number: str | None) -> tuple[str
         if document is None:
             raise not_found("invoice")
         return document.number, page(document, invoices.lines_of(session, document))
-
-
-def _lines(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, Sequence[InvoiceLine]]:
-    """By document."""
-    found: dict[UUID, list[InvoiceLine]] = {each: [] for each in ids}
-    for line in session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id.in_(ids))):
-        found[line.invoice_id].append(line)
-    return found
-
-
-def _view(document: Invoice, lines: Sequence[InvoiceLine], owed: Receivable | None) -> InvoiceView:
-    def shown(minor: int) -> Money:
-        return money(minor, document.currency, document.language)
-
-    base = f"/v1/orders/{document.order_id}/invoice"
-    return InvoiceView(
-        number=document.number,
-        kind=document.kind,
-        reason=document.reason,
-        order_id=document.order_id,
-        issued_on=document.issued_on,
-        corrects=document.corrects_number,
-        corrects_all=corrected(document, lines),
-        net=shown(document.net_minor),
-        tax=shown(document.tax_minor),
-        total=shown(document.total_minor),
-        owed=OwedView(amount=shown(owed.amount_minor), due_at=owed.due_at, status=owed.status) if owed else None,
-        links={form: f"{base}.{form}?number={document.number}" for form in ("pdf", "html")},
-    )

@@ -1,1 +1,2 @@
-"""Orders and quotes as answers show them, read from the tables: `order_view` with its `timeline` and the `reasons` why it waits, `quote_view`; the `catalogue_view`."""
+"""Orders, quotes and documents as answers show them, read from the tables: `order_view` with its `timeline` and the `reasons` why it waits, `quote_view`;
+`invoice_view`; the `catalogue_view`."""

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from api_stub.routes import invoices, seats
+from api_stub.routes import seats
+from api_stub.views import invoice_view
 from models import ledger
 from tests.api.conftest import Api, Desk, purchase
 from tests.support.vat_outage import NUMBER, ask_again, during_outage
@@ -63,7 +64,7 @@ def test_what_is_owed_is_what_the_listed_documents_leave(
         world.vies.register(NUMBER, status="invalid")
         ask_again(world)
 
-    meanwhile(invoices, "_lines", number_turns_out_invalid)
+    meanwhile(invoice_view, "_lines", number_turns_out_invalid)
     told = []
     for _ in range(2):
         answer = api.get(f"/v1/orders/{order.id}/invoices").json()["invoices"]
