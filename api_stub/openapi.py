@@ -22,6 +22,9 @@ minutes, ask for them again (one by one, or by `GET /v1/orders`).
 
 A completed order may be refunded later. `GET /v1/orders?status=refunded&status=needs_attention` lists those, beside others that needed us: ask once a day, and compare with what you know.
 
+What customers pay by transfer is never charged by itself, and nobody reminds them: orders on invoice, and VAT of a completed order whose VAT number turned out invalid days later (`vat.outcome`). An order says what is `owed`, and `GET /v1/accounts/{{account_id}}/invoices?owed=true` lists it for an account:
+show it to the customer.
+
 A customer who cannot pass 3-D Secure and wants to pay with another card cannot change it in the order (`not-waiting`): cancel the order, and once it is `final` ask for another quote and place an order on that; or wait until
 `waits_until`, when it is cancelled.
 

@@ -51,6 +51,10 @@ class InvoiceReason(StrEnum):
     """VAT charged during an outage of the registry is credited"""
 
 
+OF_VAT = (InvoiceReason.VAT_NUMBER_INVALID, InvoiceReason.VAT_NUMBER_CONFIRMED)
+"""why VAT is corrected once an order is completed"""
+
+
 class ReceivableStatus(StrEnum):
     OPEN = "open"
     PAID = "paid"

@@ -13,11 +13,13 @@ from api_stub.edge.head_requests import HeadRoute
 from api_stub.problems.details import not_found
 from api_stub.schemas.explanations import ExplanationView, LineExplanation
 from models.accounts import Account, Language
+from models.invoices import OF_VAT, Invoice
 from models.orders import Order, OrderLine, Quote, QuoteLine
 from models.sold_to import sold_to
 from models.states import FINAL, REFUNDED_BY_SUPPORT, OrderStatus
 from tasks import display_names
-from tasks.billing import credited
+from tasks.billing import credited, receivables
+from tasks.letters.corrected_vat import corrected_vat, still_owed
 from tasks.letters.explain import explain_outcome, explain_settlement, sentences
 from tasks.letters.telling import Telling
 from tasks.letters.whose_vat import of_two_countries
@@ -87,5 +89,15 @@ def _explained(
 def _settlement(session: Session, w: Wording, totals: Quote | Order) -> tuple[str, ...]:
     if isinstance(totals, Order) and totals.status in FINAL:
         card, given_back = display_names.card(session, totals), refunded.anything_given_back(session, totals)
-        return explain_outcome(w, totals, card=card, given_back=given_back)
+        return *explain_outcome(w, totals, card=card, given_back=given_back), *_corrected(session, w, totals)
     return explain_settlement(w, totals)
+
+
+def _corrected(session: Session, w: Wording, order: Order) -> tuple[str, ...]:
+    """What became of its VAT since it was completed."""
+    query = select(Invoice).where(Invoice.order_id == order.id, Invoice.reason.in_(OF_VAT), Invoice.sign == 1)
+    correction = session.scalar(query) if order.status is OrderStatus.COMPLETED else None
+    if correction is None:
+        return ()
+    owed = receivables.still_open(session, [order.id]).get(order.id)
+    return *corrected_vat(w, correction), *([still_owed(*owed)] if owed is not None else [])

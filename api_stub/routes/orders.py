@@ -15,7 +15,7 @@ from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWant
 from api_stub.schemas.paging import USUAL, Limit
 from api_stub.schemas.values import DIGITS, INT64, LOCATION, PRINTED_OR_BLANK
 from api_stub.threads import in_thread
-from api_stub.views import order_view
+from api_stub.views import order_view, owed_view
 from models.orders import Order
 from models.planning import plan_for_values
 from models.states import OrderStatus
@@ -121,9 +121,10 @@ def list_orders(
         if account_id is not None:
             require_account(session, caller, account_id)
         found = session.scalars(query).all()
-    shown = found[:limit]
+        shown = found[:limit]
+        owed = owed_view.by_order(session, [order.id for order in shown])
     return OrderPage(
-        orders=[order_view.summary(order) for order in shown],
+        orders=[order_view.summary(order, owed.get(order.id)) for order in shown],
         next_before=shown[-1].number if len(found) > limit else None,
     )
 

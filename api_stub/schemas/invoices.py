@@ -1,4 +1,4 @@
-"""Invoices and credit notes of an order."""
+"""Invoices and credit notes, and what is owed on them."""
 
 from datetime import date
 from uuid import UUID
@@ -17,6 +17,14 @@ class OwedView(BaseModel):
     amount: Money
     due_at: Instant
     status: ReceivableStatus
+
+
+class StillOwed(BaseModel):
+    """What is still to be paid by transfer."""
+
+    invoice: str = Field(description="number of the invoice that asks for it", examples=["INV-2026-000002"])
+    amount: Money
+    due_at: Instant
 
 
 class InvoiceView(BaseModel):
@@ -45,5 +53,7 @@ class InvoiceView(BaseModel):
 class InvoiceList(BaseModel):
     """In the order of their issue; empty where nothing was invoiced, such as for trials."""
 
-    invoices: list[InvoiceView]
+    invoices: list[InvoiceView] = Field(
+        description="a credit note says in `corrects` which one it cancels as a whole, and an invoice which one it replaces"
+    )
     next_after: UUID | None = Field(description=NEXT_AFTER)

@@ -6,11 +6,14 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api_stub.schemas.amounts import Money
+from api_stub.schemas.invoices import StillOwed
 from api_stub.schemas.lines import LineView
 from api_stub.schemas.quotes import QuoteView, TotalsView
 from api_stub.schemas.values import METHOD_OF_A_CARD, Instant, Int64, Shown, Token, Wanted
+from models.accounts import VatCheckStatus
 from models.placing import PlacedOrder
 from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
+from models.vat_follow_ups import FollowUpOutcome
 
 Standing = Annotated[
     OrderStatus,
@@ -18,7 +21,7 @@ Standing = Annotated[
         description="`open`: in progress, look again. `awaiting_payment_details`, `payment_declined`, `awaiting_authentication`, `awaiting_confirmation`: it "
         "waits for the customer; the order's `next` says for what. `needs_attention`: our team is looking into it. `completed`, `rejected` and "
         "`cancelled` (nothing was charged; or it came late and goes back, and `status_text` says so) and `refunded` (what was charged went back) are final; "
-        "`OrderView.final` names two exceptions."
+        "`OrderView.final` names the exceptions."
     ),
 ]
 WHY = (
@@ -28,6 +31,15 @@ WHY = (
     "`subscription-changed`, `subscription-ended`; `amount-too-small`, `amount-too-large`, `payment-refused`; or why a quote for its cart would be "
     "refused (the types of `POST /v1/quotes`). More may be added."
 )
+
+
+Owed = Annotated[
+    StillOwed | None,
+    Field(
+        description="what is still to be paid by transfer: of an order on invoice, and of any completed order whose VAT was charged after all (`vat.outcome`). null where nothing is. "
+        "`GET /v1/accounts/{account_id}/invoices?owed=true` lists all of an account"
+    ),
+]
 
 
 class OrderWanted(Wanted):
@@ -73,6 +85,7 @@ class OrderSummary(BaseModel):
     reason_code: str | None = Field(description=WHY)
     total: Money
     due: Money
+    owed: Owed
     created_at: Instant
     finished_at: Instant | None
 
@@ -125,7 +138,9 @@ class RefundView(BaseModel):
 
 class PaymentView(BaseModel):
     kind: PaymentKind | None = Field(description="null until the payment step has decided it")
-    invoice_due_at: Instant | None
+    invoice_due_at: Instant | None = Field(
+        description="of an order on invoice, by when its own invoice is to be paid. What is still owed, also on one that replaced it: the order's `owed`"
+    )
     charged: Money = Field(description="what was taken from the card")
     refunded: Money = Field(
         description="what of it was refunded; excludes money of an abandoned charge, which is refunded separately"
@@ -139,6 +154,15 @@ class VatView(BaseModel):
     provisional: bool = Field(description="the registry could not be asked yet; it will be")
     set_aside: bool = Field(
         description="VAT is charged although a number was given, because the registry could not be asked"
+    )
+    answer: Literal[VatCheckStatus.VALID, VatCheckStatus.INVALID] | None = Field(
+        description="what the registry answered when it was asked again, after an order had gone on without its answer (`provisional`, `set_aside`); null before, and for all other orders"
+    )
+    outcome: FollowUpOutcome | None = Field(
+        description="what followed from that. `confirmed`: nothing, what was charged is right (or the customer has the VAT back from their bank). "
+        "`vat_charged`: the number is invalid, so an invoice with VAT has replaced the first one, and the VAT is owed by transfer: the order's `owed`. "
+        "`vat_credited`: the number is valid, so the VAT was added to the balance. `order_ended`: nothing, the order was refunded. "
+        "The order's `lines`, `totals` and `payment` stay as ordered; its `invoices` have what was corrected"
     )
 
 
@@ -163,9 +187,11 @@ class OrderView(BaseModel):
     quote_id: UUID = Field(description="the one that its amounts come from: once a fresh quote is confirmed, that one")
     status: Standing
     final: bool = Field(
-        description="nothing more will happen to it, with two exceptions. Support may refund a completed purchase, which then ends as `refunded` (`GET /v1/orders?status=refunded` tells). A refund that "
+        description="nothing more will happen to it, with three exceptions. Support may refund a completed purchase, which then ends as `refunded` (`GET /v1/orders?status=refunded` tells). A refund that "
         "the payment provider had accepted may fail days later (the card's account is closed, for example): the order is then `needs_attention`, "
-        "`final` is false, `finished_at` null and `payment.refunded` 0 until our team has returned the money another way"
+        "`final` is false, `finished_at` null and `payment.refunded` 0 until our team has returned the money another way. "
+        "And where `vat` is `provisional` or `set_aside`, the VAT registry may answer days later: a completed order stays `completed`, but its VAT may be corrected "
+        "(`vat.outcome`), and then be owed (`owed`)"
     )
     status_text: str = Field(description="where the order stands, in the order's language")
     reason: Reason | None
@@ -177,6 +203,7 @@ class OrderView(BaseModel):
     lines: list[LineView]
     totals: TotalsView
     payment: PaymentView
+    owed: Owed
     vat: VatView
     timeline: list[EventView]
     as_of: Instant = Field(description="when it takes effect")

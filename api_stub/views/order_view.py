@@ -8,15 +8,19 @@ from sqlalchemy.orm import Session, selectinload
 
 from api_stub.access import order_of
 from api_stub.schemas.amounts import Money, money
+from api_stub.schemas.invoices import StillOwed
 from api_stub.schemas.lines import line_view
 from api_stub.schemas.orders import ChargeView, OrderSummary, OrderView, PaymentView, RefundView, VatView
 from api_stub.schemas.quotes import QuoteView, totals_view
-from api_stub.views import quote_view
+from api_stub.views import owed_view, quote_view
 from api_stub.views.reasons import next_step, reason_of, waits_until, where_it_stands
 from api_stub.views.timeline import event_view
+from models.accounts import VatCheck, VatCheckStatus
 from models.orders import Order, OrderEvent, Quote
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import FINAL, AttemptStatus, OrderStatus, RefundState
+from models.vat_follow_ups import VatFollowUp
+from tasks.billing import receivables
 from tasks.upstream.callers import Caller
 
 
@@ -25,7 +29,8 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
     # The timeline first, for callers that do not read in one snapshot: following catches up with a newer status, never with a newer timeline.
     events = session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all()
     order = order_of(session, caller, order_id, selectinload(Order.lines))
-    text = where_it_stands(session, order)
+    owed = receivables.still_open(session, [order.id]).get(order.id)
+    text = where_it_stands(session, order, owed)
     return OrderView(
         id=order.id,
         number=order.number,
@@ -41,7 +46,8 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
         lines=[line_view(line, order.currency, order.language) for line in order.lines],
         totals=totals_view(order, order.language),
         payment=_payment(session, order),
-        vat=VatView(number=order.vat_number, provisional=order.vat_provisional, set_aside=order.vat_set_aside),
+        owed=owed_view.view(*owed) if owed is not None else None,
+        vat=_vat(session, order),
         timeline=[event_view(event) for event in events],
         as_of=order.as_of,
         cancel_requested_at=order.cancel_requested_at,
@@ -50,7 +56,7 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
     )
 
 
-def summary(order: Order) -> OrderSummary:
+def summary(order: Order, owed: StillOwed | None) -> OrderSummary:
     return OrderSummary(
         id=order.id,
         number=order.number,
@@ -59,6 +65,7 @@ def summary(order: Order) -> OrderSummary:
         reason_code=order.reason,
         total=money(order.total_minor, order.currency, order.language),
         due=money(order.due_minor, order.currency, order.language),
+        owed=owed,
         created_at=order.created_at,
         finished_at=order.finished_at,
     )
@@ -107,6 +114,19 @@ def _payment(session: Session, order: Order) -> PaymentView:
             )
             for refund in refunds
         ],
+    )
+
+
+def _vat(session: Session, order: Order) -> VatView:
+    asked_again = select(VatCheck.status, VatFollowUp.outcome).join(VatCheck, VatCheck.id == VatFollowUp.vat_check_id)
+    row = session.execute(asked_again.where(VatFollowUp.order_id == order.id)).one_or_none()
+    answer, outcome = (None, None) if row is None else row
+    return VatView(
+        number=order.vat_number,
+        provisional=order.vat_provisional,
+        set_aside=order.vat_set_aside,
+        answer=answer if answer is not VatCheckStatus.UNAVAILABLE else None,
+        outcome=outcome,
     )
 
 

@@ -6,25 +6,28 @@ from sqlalchemy.orm import Session
 
 from api_stub.schemas.orders import NextStep, Reason
 from api_stub.schemas.quotes import QuoteView
+from models.invoices import Invoice, Receivable
 from models.orders import Order
 from models.states import AttemptStatus, OrderStatus
 from tasks import display_names
 from tasks.charges import charge_attempts
 from tasks.charges.authentication_time import authenticate_until
+from tasks.letters.corrected_vat import still_owed
 from tasks.letters.status_texts import GIVEN_BACK, status_text
 from tasks.refunds import refunded
 from tasks.wiring import policy
 
 
-def where_it_stands(session: Session, order: Order) -> str:
-    """Where the order stands, in a sentence or two. The order's lines must be loaded."""
-    return status_text(
+def where_it_stands(session: Session, order: Order, owed: tuple[Invoice, Receivable] | None) -> str:
+    """Where the order stands, in a sentence or two, and what is still owed once it is complete. The order's lines must be loaded."""
+    stands = status_text(
         order,
         seller=policy().seller,
         names=display_names.of_lines(session, order.lines),
         refund_failed=order.status is OrderStatus.NEEDS_ATTENTION and refunded.has_failed(session, order),
         given_back=order.status in GIVEN_BACK and refunded.anything_given_back(session, order),
     )
+    return f"{stands} {still_owed(*owed)}" if owed is not None and order.status is OrderStatus.COMPLETED else stands
 
 
 def reason_of(order: Order, text: str) -> Reason | None:

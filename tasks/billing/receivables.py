@@ -3,6 +3,7 @@
 If the order is undone, what was paid becomes balance: no card was charged, and we know no bank account to send it to.
 """
 
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from uuid import UUID
 
@@ -112,6 +113,13 @@ def replacement(session: Session, invoice: Invoice) -> tuple[Receivable, Invoice
     )
     row = session.execute(query.with_for_update(of=Receivable)).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def still_open(session: Session, order_ids: Collection[UUID]) -> Mapping[UUID, tuple[Invoice, Receivable]]:
+    """What is still owed, by order, in one query. At most one sum of an order is open: a correction cancels the one before."""
+    query = select(Invoice, Receivable).join(Receivable, Receivable.invoice_id == Invoice.id)
+    rows = session.execute(query.where(Invoice.order_id.in_(order_ids), Receivable.status == ReceivableStatus.OPEN))
+    return {invoice.order_id: (invoice, owed) for invoice, owed in rows}
 
 
 def cancel_open(session: Session, order: Order) -> int:
