@@ -92,6 +92,7 @@ class PaymentMethodStatus(StrEnum):
     USABLE = "usable"
     DECLINED = "declined"
     REPLACED = "replaced"
+    """by another one, or by none: the customer removed it"""
 
 
 class PaymentMethod(Base):

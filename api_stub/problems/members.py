@@ -24,6 +24,7 @@ OF_PROBLEM: Final[Mapping[str, Members]] = {
     "too-many-declines": Members(("retry_at",)),
     "email-taken": Members(sometimes=("contact_id",)),
     "open-order": Members(("products", "order_ids")),
+    "payment-method-in-use": Members(("order_ids",)),
     "idempotency-key-reused": Members(("order_id",)),
     "no-seat-left": Members(("seats", "limit", "assigned"), ("lines",)),
     "invalid-request": Members(("errors",)),

@@ -43,6 +43,10 @@ TYPES: dict[str, tuple[int, str]] = {
         _CONFLICT,
         "Ten charges of the account were declined within 24 hours: it is given no payment method until `retry_at`, and nothing is charged.",
     ),
+    "payment-method-in-use": (
+        _CONFLICT,
+        "Orders may yet charge the payment method: `order_ids`; wait for them, or cancel them.",
+    ),
     "body-too-large": (413, "At most 32 KiB; a CSV of seats may have 1 MiB, a webhook 256 KiB."),
     "not-json": (415, "The body is labelled as something else; send it as application/json."),
     "not-csv": (415, "Send the file as text/csv."),

@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 
 from api_stub.access import account_of, require_account
 from api_stub.auth import AccountsReader, AccountsWriter
 from api_stub.edge.json_bodies import JsonRoute
+from api_stub.edge.no_body import NoBody
 from api_stub.problems.problem_types import refuses
 from api_stub.routes import payment_methods
 from api_stub.schemas.accounts import (
@@ -55,6 +56,22 @@ def attach_payment_method(account_id: UUID, wanted: TokenWanted, caller: Account
         language = account_of(session, caller, account_id).language
     method = payment_methods.attach(account_id, wanted.token, language)
     return PaymentMethodView.model_validate(method, from_attributes=True)
+
+
+@router.delete(
+    "/payment-method",
+    status_code=204,
+    response_class=Response,
+    summary="Remove the account's payment method",
+    responses=refuses("payment-method-in-use"),
+)
+def remove_payment_method(account_id: UUID, caller: AccountsWriter, _body: NoBody) -> None:
+    """Nothing is charged to it any more; once that is done, to ask again changes nothing. The next order needs other payment details, or is invoiced where the merchant does
+    so on an accepted VAT number. Refused while an order is about to charge it, or the bank asks the customer; an order that waits for anything else of the customer keeps no payment method.
+    What was charged to it is still refunded to it."""
+    with begin() as session:
+        require_account(session, caller, account_id)
+        payment_details.remove(session, account_id)
 
 
 @router.get("/balance", summary="The balance and how it came about")

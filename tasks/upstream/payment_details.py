@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
@@ -20,9 +20,10 @@ from models.cart_facts import UnknownAccount
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
-from models.states import AttemptStatus
+from models.states import UNTIL_CHARGED, AttemptStatus, OrderStatus
 from tasks.errors import CustomerDeleted, KeyReused, KeySpent, Refused
 from tasks.ports import StoredPaymentMethod
+from tasks.upstream.request import RequestRefused
 from tasks.wiring import begin, payments
 
 T = TypeVar("T")
@@ -108,6 +109,29 @@ def use(session: Session, account_id: UUID, stored: StoredPaymentMethod) -> Paym
         .on_conflict_do_update(index_elements=["account_id", "ref"], set_={"status": PaymentMethodStatus.USABLE})
         .returning(PaymentMethod)
     ).one()
+
+
+def remove(session: Session, account_id: UUID) -> None:
+    """The account has no payment method from now on; it stays stored with the provider's customer, as one that was replaced does.
+
+    Raises RequestRefused (payment-method-in-use) while an order may charge it without its customer doing anything more.
+    """
+    lock_account(session, account_id)
+    if usable(session, account_id) is None:
+        return
+    is_charged_next = (
+        Order.status.in_((OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION)),
+        Order.next_step.in_(UNTIL_CHARGED),
+    )
+    may_charge = or_(and_(*is_charged_next), Order.status == OrderStatus.AWAITING_AUTHENTICATION)
+    query = select(Order.id).where(Order.account_id == account_id, may_charge).order_by(Order.number)
+    if order_ids := [str(id_) for id_ in session.scalars(query)]:
+        raise RequestRefused(
+            "payment-method-in-use",
+            "Orders that have not ended may charge the payment method; wait for them, or cancel them first.",
+            order_ids=order_ids,
+        )
+    _replace_usable(session, account_id)
 
 
 def _replace_usable(session: Session, account_id: UUID) -> None:

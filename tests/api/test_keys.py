@@ -43,6 +43,7 @@ ABOUT_ACCOUNTS = [
     ("PATCH", "/v1/accounts/{account}/contacts/{contact}", "accounts:write"),
     ("GET", "/v1/accounts/{account}/payment-method", "accounts:read"),
     ("PUT", "/v1/accounts/{account}/payment-method", "accounts:write"),
+    ("DELETE", "/v1/accounts/{account}/payment-method", "accounts:write"),
     ("GET", "/v1/accounts/{account}/balance", "accounts:read"),
     ("GET", "/v1/accounts/{account}/invoices", "orders:read"),
     ("GET", "/v1/accounts/{account}/cart", "orders:read"),

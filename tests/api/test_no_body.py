@@ -18,9 +18,10 @@ TAKES_NONE = [
 ]
 
 
-def test_only_cancelling_an_order_and_emptying_a_cart_take_no_body() -> None:
+def test_only_cancelling_an_order_and_removing_a_cart_or_payment_method_take_no_body() -> None:
     assert TAKES_NONE == [
         ("POST", "/v1/orders/{order_id}/cancel"),
+        ("DELETE", "/v1/accounts/{account_id}/payment-method"),
         ("DELETE", "/v1/accounts/{account_id}/cart"),
     ]
 

@@ -231,6 +231,11 @@ def _open_order(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict
     return second, {"products": ["desk"], "order_ids": [first.json()["id"]]}
 
 
+def _payment_method_in_use(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
+    order_id = api.order(ada, purchase())
+    return api("DELETE", f"/v1/accounts/{ada.account_id}/payment-method"), {"order_ids": [order_id]}
+
+
 def _key_reused(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
     quotes = [api.quote(ada, purchase(product)).json()["id"] for product in ("desk", "wiki")]
     first, again = [api.place(ada, quote_id, key="k") for quote_id in quotes]
@@ -288,6 +293,7 @@ OTHERS: list[tuple[str, Callable[[World, Api, Customer], tuple[httpx.Response, d
     ("quote-used", _quote_used),
     ("email-taken", _email_taken),
     ("open-order", _open_order),
+    ("payment-method-in-use", _payment_method_in_use),
     ("idempotency-key-reused", _key_reused),
     ("no-seat-left", _no_seat_left),
     ("no-seat-left", _no_seat_left_for_a_file),
