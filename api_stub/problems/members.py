@@ -90,7 +90,17 @@ FORMS_OF_REASON: Final[Mapping[str, Schema]] = {
     "product": _TEXT | {"description": "its code", "examples": ["board"]},
     "tier": {"type": ["string", "null"], "description": "as it was asked for; null: it was left out"},
     "tiers": _LIST | {"description": "codes of those for sale, the lowest first", "examples": [["team", "business"]]},
-    "interval": {"type": "string", "enum": list(Interval), "description": "for which the tier has no price"},
+    "interval": {
+        "type": "string",
+        "enum": list(Interval),
+        "description": "for which the tier has no price, as sent or as the subscription has it; left out where it has none at all",
+    },
+    "intervals": {
+        "type": "array",
+        "items": {"type": "string", "enum": list(Interval)},
+        "description": "for which the tier is for sale; none: choose another tier",
+        "examples": [["year"]],
+    },
     "seats": {"type": ["integer", "null"], "description": "as they were asked for; null: they were left out"},
     "from_tier": _TEXT | {"description": "code of the tier that the account has", "examples": ["business"]},
     "to_tier": _TEXT | {"description": "code of the tier that was asked for", "examples": ["team"]},

@@ -35,8 +35,8 @@ REASONS: Final[Mapping[RefusalCode, Reason]] = {
     ),
     RefusalCode.NOT_FOR_SALE: Reason(
         _INTERVAL,
-        "The tier has no price in this currency, or for this interval, or is retired.",
-        ("product", "tier"),
+        "The tier is retired or has no price in this currency (points at the tier), or none for this interval (at the interval).",
+        ("product", "tier", "intervals"),
         ("interval",),
     ),
     RefusalCode.SEATS_OUT_OF_RANGE: Reason(

@@ -35,7 +35,7 @@ def about_field(session: Session, refusal: Refusal, language: Language, *, at: s
 
 def pointer(refusal: Refusal) -> str:
     field = REASONS[refusal.code].field
-    if refusal.code is RefusalCode.NOT_FOR_SALE and "interval" not in refusal.facts:
+    if refusal.code is RefusalCode.NOT_FOR_SALE and not refusal.facts["intervals"]:
         field = "/tier"
     return field if refusal.line is None else f"/lines/{refusal.line}{field}"
 

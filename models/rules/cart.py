@@ -218,12 +218,25 @@ def _out_of_range(seats: int | None) -> _Reason:
 
 def _not_sold(product: str, offer: Offer, tier: str) -> list[_Reason]:
     """A trial needs a tier that can be bought afterwards. A running one continues even if its tier is retired."""
-    if any((tier, interval) in offer.prices for interval in Interval):
+    if _for_sale(offer, tier):
         return []
-    return [(RefusalCode.NOT_FOR_SALE, {"product": product, "tier": tier})]
+    return [(RefusalCode.NOT_FOR_SALE, {"product": product, "tier": tier, "intervals": []})]
 
 
 def _unpriced(product: str, offer: Offer, tier: str, interval: Interval) -> list[_Reason]:
-    if (tier, interval) in offer.prices:
+    for_sale = _for_sale(offer, tier)
+    if interval in for_sale:
         return []
-    return [(RefusalCode.NOT_FOR_SALE, {"product": product, "tier": tier, "interval": interval.value})]
+    if not for_sale:
+        return _not_sold(product, offer, tier)
+    facts = {
+        "product": product,
+        "tier": tier,
+        "interval": interval.value,
+        "intervals": [each.value for each in for_sale],
+    }
+    return [(RefusalCode.NOT_FOR_SALE, facts)]
+
+
+def _for_sale(offer: Offer, tier: str) -> list[Interval]:
+    return [interval for interval in Interval if (tier, interval) in offer.prices]

@@ -125,12 +125,19 @@ def _unknown_tier(w: Wording, facts: Mapping[str, Any], names: ProductNames) -> 
 
 
 def _not_for_sale(w: Wording, facts: Mapping[str, Any], names: ProductNames) -> str:
-    tier = _tier(facts, str(facts.get("tier", "")), names)
-    if facts.get("interval") is None:
-        return w.say("The plan %(tier)s is not for sale in your currency. Please choose another.", tier=tier)
-    if facts["interval"] == Interval.YEAR:
-        return w.say("The plan %(tier)s cannot be billed annually in your currency. Please choose another.", tier=tier)
-    return w.say("The plan %(tier)s cannot be billed monthly in your currency. Please choose another.", tier=tier)
+    """Orders rejected before `facts` contained the intervals for sale have none there."""
+    product, tier = facts.get("product"), str(facts["tier"])
+    plan = names.tier_of_any(tier) if product is None else names.plan(str(product), tier)
+    match list(facts.get("intervals", ())):
+        case [Interval.YEAR]:
+            return w.say(
+                "%(plan)s is sold with annual billing only in your currency. Please choose annual billing.", plan=plan
+            )
+        case [Interval.MONTH]:
+            return w.say(
+                "%(plan)s is sold with monthly billing only in your currency. Please choose monthly billing.", plan=plan
+            )
+    return w.say("%(plan)s is no longer for sale, or not in your currency. Please choose another plan.", plan=plan)
 
 
 def _tier(facts: Mapping[str, Any], code: str, names: ProductNames) -> str:

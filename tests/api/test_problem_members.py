@@ -31,12 +31,12 @@ PORTAL = "https://corporate.prorata.example/billing"
 
 @pytest.fixture
 def held(world: World, api: Api, ada: Customer) -> Customer:
-    """Has Desk with two of three seats assigned, and a trial of Chat. Of Chat and Wiki the highest tier is retired; one of Wiki's prices is huge."""
+    """Has Desk with two of three seats assigned, and a trial of Chat. Of Wiki the highest tier is retired, another is sold monthly only, and one price is huge."""
     world.buy(ada, worlds.purchase("desk", "team", 3))
     world.assign(ada, "desk", "a@x.example", "b@x.example")
     world.buy(ada, worlds.trial("chat", "team", 5))
-    world.retire("chat", "business")
     world.retire("wiki", "business")
+    world.retire("wiki", "team", [Interval.YEAR])
     world.reprice("wiki", "basic", Interval.MONTH, 2 * 10**9)
     return ada
 
@@ -59,9 +59,13 @@ CARTS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
     (
         "not-for-sale",
         [purchase("wiki", "business")],
-        {"product": "wiki", "tier": "business", "interval": "month"},
+        {"product": "wiki", "tier": "business", "intervals": []},
     ),
-    ("not-for-sale", [change("chat", tier="business")], {"product": "chat", "tier": "business"}),
+    (
+        "not-for-sale",
+        [purchase("wiki", "team", interval="year")],
+        {"product": "wiki", "tier": "team", "interval": "year", "intervals": ["month"]},
+    ),
     ("seats-out-of-range", [purchase("wiki", seats=0)], {"seats": 0, "most": 1_000_000}),
     ("seats-out-of-range", [without("seats", purchase("wiki"))], {"seats": None, "most": 1_000_000}),
     ("interval-missing", [without("interval", purchase("wiki"))], {}),

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -106,13 +107,36 @@ def test_corporate_accounts_are_sent_to_their_portal(world: World, api: Api) -> 
     assert "https://corporate.prorata.example/billing" in answer.json()["detail"]
 
 
-def test_a_trial_of_a_retired_tier_is_refused_for_its_tier_and_a_purchase_for_its_interval(
-    world: World, api: Api, ada: Customer
+@pytest.mark.parametrize(
+    "line", [purchase("chat", "team"), trial("chat", "team"), change(seats=9), change(seats=9, interval="year")]
+)
+def test_a_retired_tier_is_refused_for_the_tier_whatever_is_asked_of_it(
+    world: World, api: Api, ada: Customer, line: dict[str, Any]
 ) -> None:
+    world.buy(ada, worlds.purchase("desk", "team"))
     world.retire("desk", "team")
-    refused = [api.quote(ada, line).json()["refusals"][0] for line in (trial(tier="team"), purchase(tier="team"))]
-    assert [each["pointer"] for each in refused] == ["/lines/0/tier", "/lines/0/interval"]
-    assert refused[0]["detail"] == "The plan Team is not for sale in your currency. Please choose another."
+    world.retire("chat", "team")
+    [refusal] = api.quote(ada, line).json()["refusals"]
+    assert (refusal["pointer"], refusal["intervals"]) == ("/lines/0/tier", [])
+    plan = f"{line['product'].capitalize()} Team"
+    assert refusal["detail"] == (f"{plan} is no longer for sale, or not in your currency. Please choose another plan.")
+
+
+@pytest.mark.parametrize(
+    "line", [purchase("chat", "team"), change(seats=9), change(tier="business")], ids=["purchase", "kept", "moved to"]
+)
+def test_a_tier_that_is_sold_annually_only_is_refused_for_its_interval(
+    world: World, api: Api, ada: Customer, line: dict[str, Any]
+) -> None:
+    world.buy(ada, worlds.purchase("desk", "team"))
+    for product, tier in (("chat", "team"), ("desk", "team"), ("desk", "business")):
+        world.retire(product, tier, [Interval.MONTH])
+    [refusal] = api.quote(ada, line).json()["refusals"]
+    assert (refusal["pointer"], refusal["interval"], refusal["intervals"]) == ("/lines/0/interval", "month", ["year"])
+    assert refusal["detail"].endswith(
+        " is sold with annual billing only in your currency. Please choose annual billing."
+    )
+    assert api.quote(ada, line | {"interval": "year"}).status_code == 201
 
 
 def test_a_plan_that_there_is_not_is_answered_with_the_names_of_those_there_are(api: Api, ada: Customer) -> None:

@@ -14,7 +14,7 @@ FACTS: dict[RefusalCode, dict[str, Any]] = {
     RefusalCode.NOT_A_BILLING_CONTACT: {"billing_contacts": ["Ada Muster <ada@x.example>", "Bo <bo@x.example>"]},
     RefusalCode.TOO_MANY_LINES: {"most": 50},
     RefusalCode.UNKNOWN_TIER: {"tier": "gold", "tiers": ["basic", "team", "business"]},
-    RefusalCode.NOT_FOR_SALE: {"tier": "business", "interval": "year"},
+    RefusalCode.NOT_FOR_SALE: {"product": "desk", "tier": "team", "interval": "year", "intervals": ["month"]},
     RefusalCode.SEATS_OUT_OF_RANGE: {"seats": None, "most": 1_000_000},
     RefusalCode.LOWER_TIER: {"product": "desk", "from_tier": "business", "to_tier": "team"},
     RefusalCode.SEATS_BELOW_ASSIGNED: {
@@ -119,17 +119,32 @@ def test_a_tier_is_called_as_its_product_calls_it(product: str, basic: str) -> N
     assert text(RefusalCode.UNKNOWN_TIER, product=product, tier=None, tiers=["basic", "team"]) == (
         f"Please choose a plan: {basic} or Team."
     )
-    assert text(RefusalCode.NOT_FOR_SALE, Language.DE, product=product, tier="basic", interval="year") == (
-        f"Der Tarif {basic} kann in Ihrer Währung nicht jährlich abgerechnet werden. Bitte wählen Sie einen anderen."
+    assert text(RefusalCode.NOT_FOR_SALE, Language.DE, product=product, tier="basic", intervals=[]) == (
+        f"{product.capitalize()} {basic} wird nicht mehr oder nicht in Ihrer Währung verkauft."
+        " Bitte wählen Sie einen anderen Tarif."
     )
 
 
-def test_what_is_not_for_sale_at_all_differs_from_what_cannot_be_billed_so_often() -> None:
-    assert text(RefusalCode.NOT_FOR_SALE, tier="business") == (
-        "The plan Business is not for sale in your currency. Please choose another."
+@pytest.mark.parametrize("language", Language)
+def test_what_is_not_for_sale_at_all_differs_from_what_is_sold_for_another_interval(language: Language) -> None:
+    facts: list[dict[str, Any]] = [{"intervals": ["month"]}, {"intervals": ["year"]}, {"intervals": []}, {}]
+    monthly, annually, no_longer, unknown = (
+        text(RefusalCode.NOT_FOR_SALE, language, product="desk", tier="team", **each) for each in facts
     )
+    assert len({monthly, annually, no_longer}) == 3
+    assert unknown == no_longer  # of an order rejected before the intervals were kept
+    assert all(each.startswith("Desk Team ") for each in (monthly, annually, no_longer))
+
+
+def test_who_is_refused_a_plan_learns_what_to_choose() -> None:
     assert text(RefusalCode.NOT_FOR_SALE) == (
-        "The plan Business cannot be billed annually in your currency. Please choose another."
+        "Desk Team is sold with monthly billing only in your currency. Please choose monthly billing."
+    )
+    assert text(RefusalCode.NOT_FOR_SALE, Language.IT, product="desk", tier="team", intervals=["year"]) == (
+        "Desk Team è in vendita nella Sua valuta solo con fatturazione annuale. Scelga la fatturazione annuale."
+    )
+    assert text(RefusalCode.NOT_FOR_SALE, tier="business") == (  # of an order rejected before the product was kept
+        "Business is no longer for sale, or not in your currency. Please choose another plan."
     )
 
 

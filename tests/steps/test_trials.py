@@ -93,7 +93,7 @@ def test_a_tier_that_is_retired_cannot_be_tried_nor_a_trial_moved_to_it(world: W
     moved = world.refused(ada, change(tier="team"))
     tried = world.refused(world.customer(), trial("desk", "team"))
     assert [(r.code, r.facts) for r in (*moved, *tried)] == [
-        (RefusalCode.NOT_FOR_SALE, {"product": "desk", "tier": "team"})
+        (RefusalCode.NOT_FOR_SALE, {"product": "desk", "tier": "team", "intervals": []})
     ] * 2
 
 

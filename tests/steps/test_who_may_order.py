@@ -66,7 +66,7 @@ def test_a_line_that_cannot_be_had_is_refused_with_its_position(world: World, li
 
 def test_a_tier_without_a_price_in_the_accounts_currency_is_not_for_sale(world: World) -> None:
     [refusal] = world.refused(world.customer(country="SE", currency="SEK"), purchase())
-    assert (refusal.code, refusal.facts) == (C.NOT_FOR_SALE, {"product": "desk", "tier": "team", "interval": "month"})
+    assert (refusal.code, refusal.facts) == (C.NOT_FOR_SALE, {"product": "desk", "tier": "team", "intervals": []})
 
 
 def test_a_tier_that_is_unknown_is_answered_with_those_that_this_account_can_buy(world: World) -> None:

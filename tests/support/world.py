@@ -6,7 +6,7 @@ chain would; tests/e2e runs the same on Celery workers.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -369,10 +369,11 @@ class World:
 
         self._price_anew(anew)
 
-    def retire(self, product: str, tier: str) -> None:
-        """A new version of the catalogue, in effect now, in which the tier has no price."""
+    def retire(self, product: str, tier: str, intervals: Iterable[Interval] = Interval) -> None:
+        """A new version of the catalogue, in effect now, in which the tier has no price for these `intervals`."""
+        gone = {(product, tier, interval) for interval in intervals}
         self._price_anew(
-            lambda price: None if (price.product_code, price.tier_code) == (product, tier) else price.unit_minor
+            lambda price: None if (price.product_code, price.tier_code, price.interval) in gone else price.unit_minor
         )
 
     def _price_anew(self, unit_minor: Callable[[Price], int | None]) -> None:
