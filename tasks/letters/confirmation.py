@@ -40,6 +40,7 @@ def confirmation(o: Occasion, *, credited_in: Mapping[int, str]) -> Content:
                 ),
             ),
             *enclosed.told(w, o.enclosed),
+            *_renewal(o),
             Link(w.say("Your subscriptions"), f"{o.seller.public_url}/subscriptions"),
         ),
         closing=o.closing,
@@ -56,6 +57,19 @@ def _opening(o: Occasion) -> str:
     if any(line.action is Action.CHANGE and line.interval is not None for line in o.lines):
         said += " " + o.w.say("Changed subscriptions start a new billing period on that day.")
     return said
+
+
+def _renewal(o: Occasion) -> tuple[Paragraph, ...]:
+    if all(line.interval is None for line in o.lines):
+        return ()
+    return (
+        Paragraph(
+            o.w.say(
+                "On the renewal date nothing is charged automatically. To go on afterwards, subscribe again from that day"
+                " on."
+            )
+        ),
+    )
 
 
 def _settlement(o: Occasion) -> tuple[Row, ...]:

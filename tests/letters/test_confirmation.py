@@ -25,6 +25,7 @@ from tests.letters.orders import (
     priced,
     running,
 )
+from tests.letters.reading import read, words
 
 MIXED = priced(UPGRADE, TRIAL, balance_minor=5000)
 
@@ -90,6 +91,27 @@ def test_the_arithmetic_of_a_change_is_complete() -> None:
     assert figures == ["€300.00", "−€33.33", "€266.67", "€50.67", "€317.34"]
     assert row(text, "Before") == "10 seats of Desk Team, billed monthly"
     assert row(text, "Renewal date") == "21\xa0December\xa02026"
+
+
+RENEWS_NOTHING = {
+    Language.EN: "On the renewal date nothing is charged automatically. To go on afterwards, subscribe again from that day on.",
+    Language.DE: "Am Verlängerungsdatum wird nichts automatisch abgebucht. Um danach weiterzumachen, schließen Sie ab diesem Tag bitte ein neues Abonnement ab.",
+    Language.ES: "En la fecha de renovación no se cobra nada automáticamente. Para continuar después, suscríbase de nuevo a partir de ese día.",
+    Language.FR: "À la date de renouvellement, rien n’est prélevé automatiquement. Pour continuer ensuite, abonnez-vous de nouveau à partir de ce jour.",
+    Language.IT: "Alla data di rinnovo non viene addebitato nulla automaticamente. Per continuare in seguito, si abboni di nuovo a partire da quel giorno.",
+}
+
+
+@pytest.mark.parametrize("language", Language)
+def test_who_reads_a_renewal_date_learns_that_nothing_is_charged_then(language: Language) -> None:
+    for quoted in (priced(PURCHASE, replace(PURCHASE, product="wiki")), MIXED):
+        sent = letter(LetterKind.CONFIRMATION, quoted, language=language)
+        for said in (words(sent.text), " ".join(read(sent.html).texts)):
+            assert said.count(RENEWS_NOTHING[language]) == 1
+
+
+def test_a_trial_has_no_renewal_date_to_speak_of() -> None:
+    assert "renewal" not in confirmed(priced(TRIAL)).lower()
 
 
 @pytest.mark.parametrize(
