@@ -104,14 +104,23 @@ class Reason(BaseModel):
     text: str
 
 
+Alternative = Literal["give_vat_number", "correct_vat_number"]
+
+
 class NextStep(Shown):
     """What the customer must do for the order to go on."""
 
     action: Literal["authenticate", "give_payment_method", "correct_vat_number", "confirm_quote"] = Field(
-        description="authenticate: at `url`; with another card only in another order, after this one was cancelled. give_payment_method: POST the order's `payment-method` with a token. correct_vat_number: correct "
+        description="authenticate: at `url`; with another card only in another order, after this one was cancelled. give_payment_method: POST the order's `payment-method` with a token, or without one after the account was given another method; or do one of the `alternatives`. correct_vat_number: correct "
         "or remove it (PATCH the account), then POST the order's `payment-method` without a token: the order does not go on before. "
         "confirm_quote: POST the order's `confirm` with the id of `quote`. If that has expired (the order waits for longer), ask `POST /v1/quotes` for another with the "
         "order's own `lines` (of each its `action`, `product`, `tier`, `seats` and `interval`, in the same order), show it to the customer, and confirm that."
+    )
+    alternatives: list[Alternative] = Field(
+        default=[],
+        description="what the customer may do instead of giving a payment method. give_vat_number: give the account one; correct_vat_number: correct the one that it has; "
+        "either by PATCH of the account, then POST the order's `payment-method` without a token. The order is then invoiced, or, where its balance pays all, completed; if the number changes the amount, it asks to confirm that first (confirm_quote). "
+        "More may be added.",
     )
     text: str
     url: str | None = Field(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from api_stub.schemas.orders import NextStep, Reason
+from api_stub.schemas.orders import Alternative, NextStep, Reason
 from api_stub.schemas.quotes import QuoteView
 from models.invoices import Invoice, Receivable
 from models.orders import Order
@@ -57,5 +57,12 @@ def next_step(order: Order, text: str, fresh: QuoteView | None) -> NextStep | No
         case OrderStatus.AWAITING_PAYMENT_DETAILS if order.reason == "vat-number-invalid":
             return NextStep(action="correct_vat_number", text=text)
         case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED:
-            return NextStep(action="give_payment_method", text=text)
+            return NextStep(action="give_payment_method", text=text, alternatives=_alternatives(order))
     return None
+
+
+def _alternatives(order: Order) -> list[Alternative]:
+    facts = order.reason_facts or {}
+    if facts.get("vat_number_would_do"):
+        return ["give_vat_number"]
+    return ["correct_vat_number"] if "vat_number" in facts else []

@@ -7,11 +7,13 @@ import pytest
 
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.states import OrderStatus
+from models.states import OrderStatus, PaymentKind
 from tasks.sweep import sweep
 from tests.api.conftest import Api, problem, purchase, trial
 from tests.support import world as worlds
 from tests.support.world import MONTH, Customer, World
+
+FRENCH = "FR40303265045"
 
 
 def test_a_declined_card_is_told_and_another_one_completes_the_order(world: World, api: Api) -> None:
@@ -50,6 +52,44 @@ def test_once_the_vat_number_is_mended_the_order_goes_on_without_another_card(wo
     assert api.post(f"/v1/orders/{order_id}/payment-method", {}).json()["status"] == "open"
     assert world.run(world.rows(Order)[0].id).status is OrderStatus.COMPLETED
     assert world.charged(customer) == [120_00]
+
+
+def test_who_could_give_a_vat_number_instead_is_told_so_and_is_invoiced_on_it(world: World, api: Api) -> None:
+    world.policy(invoice_on_vat=True)
+    customer = world.customer(card=None, country="FR")
+    api.use(customer)
+    path = f"/v1/orders/{api.order(customer, purchase(seats=10))}"
+    order_id = world.rows(Order)[0].id
+    world.run(order_id)
+    asked = api.get(path).json()["next"]
+    assert (asked["action"], asked["alternatives"]) == ("give_payment_method", ["give_vat_number"])
+    api("PATCH", f"/v1/accounts/{customer.account_id}", json={"vat_number": FRENCH})
+    assert api.post(f"{path}/payment-method", {}).json()["status"] == "open"
+    world.run(order_id)
+    asked = api.get(path).json()["next"]
+    assert (asked["action"], asked["alternatives"]) == ("confirm_quote", [])
+    api.post(f"{path}/confirm", {"quote_id": asked["quote"]["id"]})
+    assert world.run(order_id).payment_kind is PaymentKind.INVOICE
+
+
+@pytest.mark.parametrize("number", ["DE136695977", "DE111111109"], ids=["malformed", "not recognised"])
+def test_who_gave_a_wrong_vat_number_instead_may_correct_it(world: World, api: Api, number: str) -> None:
+    world.policy(invoice_on_vat=True)
+    customer = world.customer(card=None, vat_number=number)
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    asked = api.get(f"/v1/orders/{order_id}").json()["next"]
+    assert (asked["action"], asked["alternatives"]) == ("give_payment_method", ["correct_vat_number"])
+
+
+def test_where_no_vat_number_would_do_a_payment_method_is_the_only_way(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    api.use(customer)
+    order_id = api.order(customer, purchase())
+    world.run(world.rows(Order)[0].id)
+    asked = api.get(f"/v1/orders/{order_id}").json()["next"]
+    assert (asked["action"], asked["alternatives"]) == ("give_payment_method", [])
 
 
 def test_a_payment_method_that_nobody_waits_for_is_not_taken(world: World, api: Api, ada: Customer) -> None:
