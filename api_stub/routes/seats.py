@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
-from sqlalchemy import extract, select
+from sqlalchemy import select
 
 from api_stub import seat_file
 from api_stub.access import subscription_of
@@ -26,7 +26,8 @@ from tasks.wiring import begin, now
 router = APIRouter(prefix="/v1/subscriptions/{subscription_id}/seats", tags=["seats"], route_class=JsonRoute)
 
 CSV = "text/csv"
-_NEWEST_FIRST = (-extract("epoch", SeatAssignment.assigned_at), SeatAssignment.user_email, SeatAssignment.id)
+_BY_TIME = (SeatAssignment.assigned_at, SeatAssignment.id)
+"""times have whole seconds; ids rise within one"""
 
 
 @router.get("", summary="Who has a seat")
@@ -37,7 +38,9 @@ def show_seats(subscription_id: UUID, caller: AccountsReader, after: After = Non
         subscription = subscription_of(session, caller, subscription_id)
         room = seats.left(session, subscription)
         now_on_one = ever.where(SITS)
-        users, next_after = page(session, now_on_one, among=ever, by=_NEWEST_FIRST, after=after, limit=limit)
+        users, next_after = page(
+            session, now_on_one, among=ever, by=_BY_TIME, descending=True, after=after, limit=limit
+        )
         sitting = assigned(session, subscription_id)
     return SeatsView(
         seats=room.seats,

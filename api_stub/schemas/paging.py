@@ -27,10 +27,11 @@ def page(
     after: UUID | None,
     limit: int,
     among: Select[Row] | None = None,
+    descending: bool = False,
 ) -> tuple[Sequence[Row], UUID | None]:
     """The rows that come after `after`, and the `after` of the next page, None where there is none. Raises Problem 422.
 
-    by: what the rows are ordered by, ascending, and never changes; the last is their id. among: the rows that `after` may name, if more than `query` shows:
+    by: what the rows are ordered by, and never changes; the last is their id. among: the rows that `after` may name, if more than `query` shows:
     also those that have left the list since, for example.
     """
     if after is not None:
@@ -38,8 +39,10 @@ def page(
         last = session.execute(named).one_or_none()
         if last is None:
             raise _not_in_the_list()
-        query = query.where(tuple_(*by) > tuple_(*last))
-    found = session.execute(query.add_columns(by[-1]).order_by(*by).limit(limit + 1)).all()
+        here, there = tuple_(*by), tuple_(*last)
+        query = query.where(here < there if descending else here > there)
+    order = [each.desc() for each in by] if descending else by
+    found = session.execute(query.add_columns(by[-1]).order_by(*order).limit(limit + 1)).all()
     shown = found[:limit]
     return [row[0] for row in shown], shown[-1][1] if len(found) > limit else None
 

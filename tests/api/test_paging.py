@@ -45,7 +45,7 @@ def seats_path(world: World, ada: Customer) -> str:
     world.buy(ada, worlds.purchase(seats=9))
     subscription_id = world.subscription(ada, "desk").id
     with world.begin() as session:
-        for user, hours in (("b", 0), ("a", 0), ("d", 1), ("c", 1), ("e", 2)):
+        for user, hours in (("a", 0), ("b", 0), ("c", 1), ("d", 1), ("e", 2)):
             at, email = NOON + timedelta(hours=hours), f"{user}@x.example"
             session.add(SeatAssignment(subscription_id=subscription_id, user_email=email, assigned_at=at))
     return f"/v1/subscriptions/{subscription_id}/seats"
@@ -113,7 +113,7 @@ def test_subscriptions_come_by_product_page_by_page(world: World, api: Api, ada:
 
 def test_users_come_newest_first_page_by_page_and_are_counted_whole(api: Api, ada: Customer, seats_path: str) -> None:
     found = list(pages(api, seats_path, "users", limit=2))
-    assert ["".join(user["email"][0] for user in page) for page in found] == ["ec", "da", "b"]
+    assert ["".join(user["email"][0] for user in page) for page in found] == ["ed", "cb", "a"]
     assert [api.get(seats_path, params={"limit": limit}).json()["assigned"] for limit in (1, 5)] == [5, 5]
 
 
@@ -121,7 +121,7 @@ def test_a_user_who_loses_the_seat_between_two_pages_leaves_no_gap(api: Api, ada
     first = api.get(seats_path, params={"limit": 2}).json()
     assert api.post(f"{seats_path}/unassign", {"email": first["users"][-1]["email"]}).status_code == 200
     rest = api.get(seats_path, params={"after": first["next_after"]}).json()
-    assert "".join(user["email"][0] for user in rest["users"]) == "dab"
+    assert "".join(user["email"][0] for user in rest["users"]) == "cba"
 
 
 def test_an_orders_documents_come_page_by_page(world: World, api: Api, ada: Customer) -> None:

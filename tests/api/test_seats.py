@@ -58,6 +58,16 @@ def test_who_comes_back_sits_there_anew_and_the_time_before_stays_as_it_was(worl
     assert sorted((row.assigned_at, row.unassigned_at) for row in rows) == sat
 
 
+def test_users_of_one_second_are_listed_in_the_order_in_which_a_refusal_names_them(
+    api: Api, ada: Customer, desk: Desk
+) -> None:
+    desk.upload("z1@x.example,assign", "z2@x.example,assign", "z3@x.example,assign")
+    listed = [user["email"] for user in api.get(desk.path).json()["users"]]
+    assert listed == ["z3@x.example", "z2@x.example", "z1@x.example"]
+    [refusal] = api.quote(ada, change(seats=1)).json()["refusals"]
+    assert refusal["most_recent"] == listed[:2]
+
+
 def test_many_at_once_never_get_more_seats_than_there_are(desk: Desk) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(desk.assign, (f"user{n}@x.example" for n in range(8))))
