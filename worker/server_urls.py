@@ -71,6 +71,19 @@ def is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
+def is_host(value: str) -> bool:
+    """Whether it is a name or an address, without port, brackets or scheme: what a connection can be made to."""
+    try:
+        ip_address(value)
+    except ValueError:
+        try:
+            value.encode("idna")  # as the socket does; a label may be neither empty nor too long
+        except UnicodeError:
+            return False
+        return not set("@:/[]") & set(value)
+    return True
+
+
 def name(url: str) -> str:
     """Host, port and database, without the credentials; for messages."""
     try:

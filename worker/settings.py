@@ -154,6 +154,15 @@ class Settings(ServerSettings):
     drill_folder: Path | None = None
     """where `prorata drill` orders processes to die; refused in production"""
 
+    @field_validator("smtp_host")
+    @classmethod
+    def _is_a_host_alone(cls, value: str) -> str:
+        if not server_urls.is_host(value):
+            raise ValueError(
+                "must be a host's name or address alone (of IPv6 without brackets); the port is PRORATA_SMTP_PORT"
+            )
+        return value
+
     @field_validator("seller_country")
     @classmethod
     def _taxes_are_known(cls, value: str) -> str:

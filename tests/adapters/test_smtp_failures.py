@@ -54,6 +54,12 @@ def test_what_does_not_pass_is_temporarily_unavailable_and_nothing_is_delivered(
     assert mailbox.listed() == []
 
 
+def test_a_server_whose_name_has_no_address_is_named_with_its_setting() -> None:
+    server = Server(host="mail.invalid", port=587, tls="none")
+    with pytest.raises(TemporarilyUnavailable, match=r"no address is found of mail\.invalid \(PRORATA_SMTP_HOST\): "):
+        SmtpMailer(server, OURS, attempts=1).send(LETTER)
+
+
 def test_a_server_that_is_down_is_temporarily_unavailable_until_it_is_back(mailbox: Mailbox) -> None:
     mailbox.fail("down")
     with pytest.raises(TemporarilyUnavailable, match="ConnectionRefusedError"):

@@ -261,6 +261,32 @@ def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata:
     assert "PRORATA_SELLER_COUNTRY: must be a country whose VAT is known: AT, BE" in ended.err
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "mail.example.com:587",
+        "smtp://mail.example.com",
+        "[::1]",
+        "[::1]:587",
+        "user@mail.example.com",
+        "mail..example.com",
+        "x" * 64,
+    ],
+)
+def test_a_mail_server_that_is_no_host_alone_is_refused_before_anybody_is_charged(prorata: Command, host: str) -> None:
+    ended = prorata("settings", **SETTINGS | {"PRORATA_SMTP_HOST": host})
+    assert (ended.status, ended.out) == (2, "")
+    assert "  PRORATA_SMTP_HOST: must be a host's name or address alone" in ended.err
+    assert ended.err.rstrip().endswith("the port is PRORATA_SMTP_PORT")
+
+
+@pytest.mark.parametrize(
+    "host", ["mail.example.com", "192.0.2.1", "::1", "fe80::1%eth0", "bücher.example", "mail.example."]
+)
+def test_a_mail_server_s_name_or_address_is_taken(prorata: Command, host: str) -> None:
+    assert prorata("settings", **SETTINGS | {"PRORATA_SMTP_HOST": host}).status == 0
+
+
 NOBODY = "must not contain a user or a password: this address is shown and logged"
 BEGINS_OTHERS = "must end with the host or a path, without ? or #: paths are put behind it"
 ONE_LOGIN = "must be user:password, without a comma: Flower takes what follows one as a second login"

@@ -152,6 +152,10 @@ def _connect(server: Server, *, own_name: str) -> smtplib.SMTP:
             connection = Dialogue(server.host, server.port, own_name, timeout=server.timeout)
         if connection.sock is not None:  # the email's last line is sent by itself and must not wait for an ACK
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except socket.gaierror as error:
+        raise NotHandedOver(
+            f"the mail server is not available while connecting: no address is found of {server.host} (PRORATA_SMTP_HOST): {error.strerror}"
+        ) from None
     except OSError as error:
         _failed_before_handing_over(error, "connecting")
     try:
