@@ -2,15 +2,24 @@
 before any of them tries, and no part of it is shown."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_address
+from itertools import cycle
+from typing import Any
 from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit
 
 from psycopg.pq import Conninfo
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from worker import certificates
 
 UNREADABLE = (
-    "cannot be read; percent-encode / ? # @ : ; in the password (/ is %2F, @ is %40), and let the port be a number"
+    "cannot be read; percent-encode / ? # @ : ; [ ] in the password (/ is %2F, @ is %40), and let the port be a number"
+)
+HOSTS_UNREADABLE = (
+    "names its hosts in a way that cannot be read: "
+    "several are written ?host=a:5432&host=b:5432, of IPv6 ?host=::1,::2&port=5432,5432"
 )
 _ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 _WITHOUT_HOST = frozenset({"host", "hostaddr", "service"})
@@ -25,6 +34,8 @@ def check_database(url: str) -> None:
     known = {option.keyword.decode() for option in Conninfo.get_defaults()}
     if unknown := sorted(options - known):
         raise ValueError(f"PostgreSQL's library has no option {', '.join(unknown)}")
+    if not all(_is_socket(host) or is_host(host) for host in _listed(_connection(url), "host")):
+        raise ValueError(HOSTS_UNREADABLE)
 
 
 def check_broker(url: str) -> None:
@@ -55,12 +66,12 @@ def is_open_to_readers(url: str) -> bool:
 
 
 def leaves_this_machine(url: str) -> bool:
-    """Whether it names any host but this one, or a service, which may be anywhere. PostgreSQL's address may name several hosts, also as options."""
-    parts = urlsplit(url)
-    options = {option: ",".join(given) for option, given in parse_qs(parts.query).items()}
-    hosts = [parts.hostname or "", *options.get("host", "").split(",")]
-    names = [_without_port(host) for host in hosts if not host.startswith("/")] + options.get("hostaddr", "").split(",")
-    return "service" in options or any(name and not is_this_machine(name) for name in names)
+    """Whether it names any host but this one, or a service, which may be anywhere. PostgreSQL's address may name several hosts."""
+    if _is_redis(url):
+        return not is_this_machine(urlsplit(url).hostname or "")
+    options = _connection(url)
+    named = [*_listed(options, "host"), *_listed(options, "hostaddr")]
+    return "service" in options or not all(_is_socket(host) or is_this_machine(host) for host in named)
 
 
 def is_this_machine(host: str) -> bool:
@@ -80,35 +91,68 @@ def is_host(value: str) -> bool:
             value.encode("idna")  # as the socket does; a label may be neither empty nor too long
         except UnicodeError:
             return False
-        return not set("@:/[]") & set(value)
+        return value != "" and not set("@:/[]") & set(value)
     return True
 
 
 def name(url: str) -> str:
-    """Host, port and database, without the credentials; for messages."""
+    """Hosts, ports and database, without the credentials; for messages."""
     try:
-        parts = urlsplit(url)
-        usual = 6379 if parts.scheme.startswith("redis") else 5432
-        return f"{parts.hostname or 'its socket'}:{parts.port or usual}{parts.path}"
+        if _is_redis(url):
+            parts = urlsplit(url)
+            return f"{_at(parts.hostname or '', str(parts.port or 6379))}{parts.path}"
+        options = _connection(url)
     except ValueError:
         return "an address that cannot be read"
+    database = f"/{options['dbname']}" if "dbname" in options else ""
+    hosts = _listed(options, "host") or _listed(options, "hostaddr")
+    if not hosts and "service" in options:
+        return f"its service {options['service']}{database}"
+    each = zip(hosts or [""], cycle(_listed(options, "port") or [""]), strict=False)  # one port is that of all hosts
+    return ",".join(_at(host, port or "5432") for host, port in each) + database
 
 
-def _without_port(host: str) -> str:
-    """Of "host:5432" or "[::1]:5432", as an option of PostgreSQL's address may name one."""
-    return re.sub(r"^([^:]+|\[.*\]):[0-9]+$", r"\1", host).strip("[]")
+def _at(host: str, port: str) -> str:
+    if not host or _is_socket(host):
+        return f"its socket:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _is_socket(host: str) -> bool:
+    return host.startswith(("/", "@"))
+
+
+def _is_redis(url: str) -> bool:
+    return url.startswith("redis")
+
+
+def _connection(url: str) -> Mapping[str, Any]:
+    """The options that the driver gets, as SQLAlchemy reads the address. Raises ValueError."""
+    try:
+        read = make_url(url)
+        return read.get_dialect()().create_connect_args(read)[1]
+    except (ArgumentError, ValueError):
+        raise ValueError(HOSTS_UNREADABLE) from None
+
+
+def _listed(options: Mapping[str, Any], name: str) -> list[str]:
+    return str(options[name]).split(",") if options.get(name) else []
 
 
 def _parts(url: str) -> SplitResult:
     """SQLAlchemy, redis and Celery disagree on where a password with a / or an @ in it ends, so such an address is refused."""
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018 - read only when asked for
     except ValueError:
         raise ValueError(UNREADABLE) from None
     behind = f"{parts.path}{parts.query}"
     if "#" in url or "@" in behind or "@" in (parts.password or ""):
         raise ValueError(UNREADABLE)
+    try:
+        parts.port  # noqa: B018 - read only when asked for
+    except ValueError:
+        several = "," in parts.netloc.rpartition("@")[2] and not _is_redis(url)
+        raise ValueError(HOSTS_UNREADABLE if several else UNREADABLE) from None
     return parts
 
 

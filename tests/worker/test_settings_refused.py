@@ -113,7 +113,8 @@ def test_stripe_s_secrets_are_ascii(prorata: Command, name: str) -> None:
 
 OF_TLS = "takes the options ssl_ca_certs, ssl_certfile, ssl_keyfile, ssl_cert_reqs"
 DATABASE, BROKER = "postgresql+psycopg://", "redis://"
-PERCENT_ENCODE = "cannot be read; percent-encode / ? # @ : ; in the password"
+PERCENT_ENCODE = "cannot be read; percent-encode / ? # @ : ; [ ] in the password"
+SEVERAL_HOSTS = "names its hosts in a way that cannot be read: several are written ?host=a:5432&host=b:5432, of IPv6 ?host=::1,::2&port=5432,5432"
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,14 @@ def test_a_health_check_says_no_word_of_a_password() -> None:
     [
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata", "names no host"),
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@host/prorata?foo=HUSH", "PostgreSQL's library has no option foo"),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@one:5432,two:5433/prorata", SEVERAL_HOSTS),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=::1&host=127.0.0.1&port=1,2", SEVERAL_HOSTS),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=[::1]:5432&host=two:5432", SEVERAL_HOSTS),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=[::1]", SEVERAL_HOSTS),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=::1&host=two:5432", SEVERAL_HOSTS),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=one:5432,two:5432", SEVERAL_HOSTS),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=one:HUSH&host=two", SEVERAL_HOSTS),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=one,two&port=1,2,3", SEVERAL_HOSTS),
         ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@/0", "names no host"),
         ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/foo", "must end with a database number such as /0"),
         ("PRORATA_BROKER_URL", f"{BROKER}:HUSH@host/0?foo=HUSH", f"{OF_TLS} only, not foo"),
@@ -203,6 +212,8 @@ def test_an_address_that_cannot_work_is_refused_at_the_start(
         f"{DATABASE}user:password@/prorata?host=/run/postgresql",
         f"{DATABASE}/prorata?host=/run/postgresql&port=5433",
         f"{DATABASE}user@/prorata?host=one:5432&host=two:5432&target_session_attrs=read-write",
+        f"{DATABASE}user@/prorata?host=::1,::2&port=5432,5432&target_session_attrs=read-write",
+        f"{DATABASE}user@one,two/prorata",
         f"{DATABASE}/?service=prorata",
         f"{BROKER}host",
         f"{BROKER}host:6379/",

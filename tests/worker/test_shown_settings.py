@@ -22,7 +22,7 @@ DATABASE, BROKER = "PRORATA_DATABASE_URL", "PRORATA_BROKER_URL"
         (DATABASE, "postgresql+psycopg://prorata:secret@localhost/prorata", ""),
         (DATABASE, "postgresql+psycopg://prorata:secret@/prorata?host=/run/postgresql", ""),
         (DATABASE, "postgresql+psycopg://prorata:secret@/prorata?host=localhost,db", OPEN),
-        (DATABASE, "postgresql+psycopg://prorata@/prorata?host=localhost:5432&host=[::1]:5433", ""),
+        (DATABASE, "postgresql+psycopg://prorata@/prorata?host=localhost,::1&port=5432,5433", ""),
         (DATABASE, "postgresql+psycopg://prorata@localhost/prorata?hostaddr=10.1.1.1", OPEN),
         (DATABASE, "postgresql+psycopg://prorata@/prorata?hostaddr=127.0.0.1,2001:db8::1", OPEN),
         (DATABASE, "postgresql+psycopg://prorata@/prorata?hostaddr=127.0.0.1,::1", ""),
@@ -42,6 +42,24 @@ def test_an_address_that_is_reached_without_tls_is_marked(prorata: Command, name
     [
         (DATABASE, "postgresql+psycopg://ada:hush@localhost:5433/books?sslmode=require", "at localhost:5433/books"),
         (DATABASE, "postgresql+psycopg://ada:hush@localhost/books", "at localhost:5432/books"),
+        (
+            DATABASE,
+            "postgresql+psycopg://ada:hush@/books?host=localhost:5433&host=127.0.0.1",
+            "at localhost:5433,127.0.0.1:5432/books",
+        ),
+        (
+            DATABASE,
+            "postgresql+psycopg://ada:hush@/books?host=::1,localhost&port=5433,5434",
+            "at [::1]:5433,localhost:5434/books",
+        ),
+        (
+            DATABASE,
+            "postgresql+psycopg://ada:hush@127.0.0.1,localhost:5433/books",
+            "at 127.0.0.1:5433,localhost:5433/books",
+        ),
+        (DATABASE, "postgresql+psycopg://ada:hush@/books?hostaddr=127.0.0.1,::1", "at 127.0.0.1:5432,[::1]:5432/books"),
+        (DATABASE, "postgresql+psycopg://ada:hush@/books?host=/run/postgresql&port=5433", "at its socket:5433/books"),
+        (DATABASE, "postgresql+psycopg://ada:hush@/?service=books&sslmode=require", "at its service books"),
         (BROKER, "redis://ada:hush@localhost/3", "at localhost:6379/3"),
     ],
 )
