@@ -115,7 +115,7 @@ class StripePayments:
             return method, reading.payment_method(method)
 
         def refused(error: Refusal) -> NoReturn:
-            refusals.method(error, is_deleted=lambda: self._is_deleted(customer_ref))
+            refusals.method(error, customer_ref=customer_ref, is_deleted=lambda: self._is_deleted(customer_ref))
 
         method, card = self._calls.change(attach, refused=refused)
         if card is None:

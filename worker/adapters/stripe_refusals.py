@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import stripe
 
-from tasks.errors import ChargeDisputed, CustomerDeleted, KeySpent, PaymentMethodRefused, Refused
+from tasks.errors import ChargeDisputed, CustomerDeleted, KeySpent, Misconfigured, PaymentMethodRefused, Refused
 from tasks.ports import Charge, Refund
 from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe_calls import StripeAnswer
@@ -42,13 +42,18 @@ def is_of_customer(error: Refusal) -> bool:
     return (error.code, error.param) == ("resource_missing", "customer")
 
 
-def method(error: Refusal, *, is_deleted: Callable[[], bool]) -> NoReturn:
+def method(error: Refusal, *, customer_ref: str, is_deleted: Callable[[], bool]) -> NoReturn:
     """is_deleted: asks whether the customer was deleted."""
     if isinstance(error, stripe.CardError):
         decline_code = error.error.decline_code if error.error is not None else None
         raise PaymentMethodRefused(describe(error), code=decline_code or error.code or "") from None
     if is_of_customer(error) and is_deleted():
         raise CustomerDeleted(describe(error), code=error.code or "") from None
+    if error.code == "customer_max_payment_methods":
+        raise Misconfigured(
+            f"Stripe keeps no more payment methods for the customer {customer_ref}: detach some that are not used any more in its Dashboard, "
+            f"then have the customer enter their card again: {describe(error)}"
+        ) from None
     if error.param == "customer" or error.code == "parameter_unknown":
         raise misconfigured(error) from None
     raise PaymentMethodRefused(describe(error), code=error.code or UNUSABLE) from None
