@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BeforeValidator
 from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
 from api_stub.access import require_account, within_reach
 from api_stub.auth import OrdersReader, OrdersWriterKey, PresentedKey
@@ -109,7 +110,8 @@ def list_orders(
     ] = None,
     limit: Limit = USUAL,
 ) -> OrderPage:
-    query = select(Order).where(within_reach(caller, Order.account_id)).order_by(Order.number.desc()).limit(limit + 1)
+    mine = select(Order).where(within_reach(caller, Order.account_id)).options(selectinload(Order.lines))
+    query = mine.order_by(Order.number.desc()).limit(limit + 1)
     if account_id is not None:
         query = query.where(Order.account_id == account_id)
     if status is not None:

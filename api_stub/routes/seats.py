@@ -46,6 +46,7 @@ def show_seats(subscription_id: UUID, caller: AccountsReader, after: After = Non
         seats=room.seats,
         limit=room.limit,
         lowered_by=room.cut_by,
+        lowered_by_order_id=room.cut_by_id,
         assigned=sitting,
         users=[SeatView(email=user.user_email, assigned_at=user.assigned_at) for user in users],
         next_after=next_after,

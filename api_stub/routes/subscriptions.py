@@ -1,18 +1,23 @@
 """What an account has."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from fastapi import APIRouter
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from api_stub.access import require_account, subscription_of
+from api_stub.access import account_of, subscription_of
 from api_stub.auth import AccountsReader
 from api_stub.edge.head_requests import HeadRoute
+from api_stub.schemas.amounts import money
 from api_stub.schemas.paging import USUAL, After, Limit, page
 from api_stub.schemas.subscriptions import SubscriptionList, SubscriptionView
 from api_stub.schemas.values import Period
-from models.subscriptions import Subscription
-from tasks.wiring import begin, now
+from models.accounts import Account, Language
+from models.subscriptions import RUNS, Subscription, SubscriptionPeriod
+from tasks.snapshot import begin_snapshot
+from tasks.wiring import now
 
 router = APIRouter(prefix="/v1", tags=["subscriptions"], route_class=HeadRoute)
 
@@ -22,21 +27,30 @@ def list_subscriptions(
     account_id: UUID, caller: AccountsReader, after: After = None, limit: Limit = USUAL
 ) -> SubscriptionList:
     query = select(Subscription).where(Subscription.account_id == account_id)
-    with begin() as session:
-        require_account(session, caller, account_id)
+    with begin_snapshot() as session:
+        account = account_of(session, caller, account_id)
         shown, next_after = page(
             session, query, by=(Subscription.product_code, Subscription.id), after=after, limit=limit
         )
-        return SubscriptionList(subscriptions=[view(each) for each in shown], next_after=next_after)
+        return SubscriptionList(subscriptions=_views(session, account, shown), next_after=next_after)
 
 
 @router.get("/subscriptions/{subscription_id}", summary="A subscription")
 def show_subscription(subscription_id: UUID, caller: AccountsReader) -> SubscriptionView:
-    with begin() as session:
-        return view(subscription_of(session, caller, subscription_id))
+    with begin_snapshot() as session:
+        subscription = subscription_of(session, caller, subscription_id)
+        [shown] = _views(session, session.get_one(Account, subscription.account_id), [subscription])
+        return shown
 
 
-def view(subscription: Subscription) -> SubscriptionView:
+def _views(session: Session, account: Account, subscriptions: Sequence[Subscription]) -> list[SubscriptionView]:
+    ids = [each.id for each in subscriptions]
+    running = session.scalars(select(SubscriptionPeriod).where(SubscriptionPeriod.subscription_id.in_(ids), RUNS))
+    periods = {period.subscription_id: period for period in running}
+    return [_view(each, periods.get(each.id), account.language) for each in subscriptions]
+
+
+def _view(subscription: Subscription, charged: SubscriptionPeriod | None, language: Language) -> SubscriptionView:
     return SubscriptionView(
         id=subscription.id,
         account_id=subscription.account_id,
@@ -47,5 +61,7 @@ def view(subscription: Subscription) -> SubscriptionView:
         status=subscription.status_at(now()),
         period=Period(start=subscription.period_start, end=subscription.period_end),
         currency=subscription.currency,
+        plan_price=money(charged.charged_minor, subscription.currency, language) if charged is not None else None,
+        order_id=charged.order_id if charged is not None else None,
         created_at=subscription.created_at,
     )

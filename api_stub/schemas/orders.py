@@ -12,6 +12,8 @@ from api_stub.schemas.quotes import QuoteView, TotalsView
 from api_stub.schemas.values import METHOD_OF_A_CARD, Instant, Int64, Shown, Token, Wanted
 from models.accounts import VatCheckStatus
 from models.placing import PlacedOrder
+from models.rules.cart import Action
+from models.rules.period import Interval
 from models.states import AttemptStatus, OrderStatus, PaymentKind, RefundState
 from models.vat_follow_ups import FollowUpOutcome
 
@@ -77,12 +79,23 @@ class OrderPlaced(Shown):
     links: dict[str, str] = Field(examples=[{"self": "/v1/orders/…", "events": "/v1/orders/…/events"}])
 
 
+class OrderedView(BaseModel):
+    """What one line of an order is for; the order itself has its amounts (`lines`)."""
+
+    action: Action
+    product: str
+    tier: str
+    seats: int
+    interval: Interval | None
+
+
 class OrderSummary(BaseModel):
     id: UUID
     number: Int64
     account_id: UUID
     status: Standing
     reason_code: str | None = Field(description=WHY)
+    products: list[OrderedView] = Field(description="in the order of its `lines`")
     total: Money
     due: Money
     owed: Owed

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api_stub.schemas.amounts import Money
 from api_stub.schemas.paging import NEXT_AFTER
 from api_stub.schemas.values import Email, Instant, Period, Wanted
 from models.rules.cart import SubscriptionStatus
@@ -27,6 +28,12 @@ class SubscriptionView(BaseModel):
         "refunded before"
     )
     currency: str
+    plan_price: Money | None = Field(
+        description="what all seats cost for the whole `period`, net, as it was ordered; 0 for a trial, null where `status` is `ended`. In the account's language"
+    )
+    order_id: UUID | None = Field(
+        description="the order that last bought or changed it; null where `status` is `ended`, as that order was refunded"
+    )
     created_at: Instant
 
 
@@ -50,6 +57,7 @@ class SeatsView(BaseModel):
         description="how many may be assigned: fewer than `seats` while an order that lowers them is open"
     )
     lowered_by: int | None = Field(description="the number of that order")
+    lowered_by_order_id: UUID | None = Field(description="its id, for `GET /v1/orders/{order_id}`")
     assigned: int
     users: list[SeatView]
     next_after: UUID | None = Field(description=NEXT_AFTER)

@@ -10,7 +10,7 @@ from api_stub.access import order_of
 from api_stub.schemas.amounts import Money, money
 from api_stub.schemas.invoices import StillOwed
 from api_stub.schemas.lines import line_view
-from api_stub.schemas.orders import ChargeView, OrderSummary, OrderView, PaymentView, RefundView, VatView
+from api_stub.schemas.orders import ChargeView, OrderedView, OrderSummary, OrderView, PaymentView, RefundView, VatView
 from api_stub.schemas.quotes import QuoteView, totals_view
 from api_stub.views import owed_view, quote_view
 from api_stub.views.reasons import next_step, reason_of, waits_until, where_it_stands
@@ -57,12 +57,23 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
 
 
 def summary(order: Order, owed: StillOwed | None) -> OrderSummary:
+    """The order's lines must be loaded."""
     return OrderSummary(
         id=order.id,
         number=order.number,
         account_id=order.account_id,
         status=order.status,
         reason_code=order.reason,
+        products=[
+            OrderedView(
+                action=line.action,
+                product=line.product_code,
+                tier=line.tier_code,
+                seats=line.seats,
+                interval=line.interval,
+            )
+            for line in order.lines
+        ],
         total=money(order.total_minor, order.currency, order.language),
         due=money(order.due_minor, order.currency, order.language),
         owed=owed,

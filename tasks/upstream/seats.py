@@ -50,6 +50,8 @@ class SeatsLeft:
     limit: int
     """`seats`, or fewer while the order `cut_by` is open"""
     cut_by: int | None = None
+    """its number"""
+    cut_by_id: UUID | None = None
 
 
 class SeatsRefused(Exception):
@@ -113,7 +115,7 @@ def refuse_overfull(
 def left(session: Session, subscription: Subscription) -> SeatsLeft:
     """How many seats there are, and how many may be occupied: fewer only while an open order reduces them."""
     cut = session.execute(
-        select(OrderLine.seats, Order.number)
+        select(OrderLine.seats, Order.number, Order.id)
         .join(OrderedProduct, OrderedProduct.order_id == OrderLine.order_id)
         .join(Order, Order.id == OrderLine.order_id)
         .where(
@@ -126,7 +128,7 @@ def left(session: Session, subscription: Subscription) -> SeatsLeft:
     ).first()
     if cut is None:
         return SeatsLeft(subscription.seats, subscription.seats)
-    return SeatsLeft(subscription.seats, cut.seats, cut_by=cut.number)
+    return SeatsLeft(subscription.seats, cut.seats, cut_by=cut.number, cut_by_id=cut.id)
 
 
 def _one(action: SeatAction, email: str) -> SeatChange:

@@ -10,6 +10,7 @@ from models.states import OrderStatus
 from tasks import sweep
 from tests.api.conftest import Api, change, problem, purchase
 from tests.support import world as worlds
+from tests.support.payment import refund
 from tests.support.world import Customer, World
 
 
@@ -148,6 +149,32 @@ def test_subscriptions_show_seats_period_and_status(world: World, api: Api, ada:
     ]
     assert listed[1]["period"] == {"start": "2026-11-01T09:00:00Z", "end": "2026-12-01T09:00:00Z"}
     assert api.get(f"/v1/subscriptions/{listed[1]['id']}").json() == listed[1]
+
+
+def test_a_subscription_tells_its_price_and_the_order_that_last_changed_it(
+    world: World, api: Api, ada: Customer
+) -> None:
+    bought = world.buy(ada, worlds.purchase(seats=10), worlds.trial("chat", seats=2))
+    own = f"/v1/accounts/{ada.account_id}/subscriptions"
+
+    def told() -> list[tuple[str, int | None, str | None]]:
+        return [
+            (each["product"], each["plan_price"] and each["plan_price"]["minor"], each["order_id"])
+            for each in api.get(own).json()["subscriptions"]
+        ]
+
+    assert told() == [("chat", 0, str(bought.id)), ("desk", 100_00, str(bought.id))]
+    changed = world.buy(ada, worlds.change(seats=12))
+    assert told() == [("chat", 0, str(bought.id)), ("desk", 120_00, str(changed.id))]
+
+
+def test_a_subscription_whose_purchase_was_refunded_has_neither_price_nor_order(
+    world: World, api: Api, ada: Customer
+) -> None:
+    order = world.buy(ada, worlds.purchase())
+    refund(world, order.id)
+    shown = api.get(f"/v1/subscriptions/{world.subscription(ada, 'desk').id}").json()
+    assert (shown["status"], shown["plan_price"], shown["order_id"]) == ("ended", None, None)
 
 
 def test_a_trial_that_an_open_order_keeps_from_being_ended_is_shown_as_ended(world: World, api: Api) -> None:

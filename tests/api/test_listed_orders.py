@@ -8,6 +8,7 @@ from sqlalchemy import event
 
 from models.orders import Order
 from tests.api.conftest import Api, problem, purchase
+from tests.support import world as worlds
 from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.world import Customer, World
 
@@ -51,6 +52,34 @@ def test_orders_of_several_statuses_are_listed_by_one_request(world: World, api:
     assert (problem(wrong), [each["parameter"] for each in wrong.json()["errors"]]) == (
         (422, "invalid-request"), ["status"],
     )  # fmt: skip
+
+
+def test_an_order_is_listed_with_what_it_is_for(world: World, api: Api, ada: Customer) -> None:
+    world.buy(ada, worlds.purchase("desk", seats=10), worlds.trial("chat", seats=2))
+    [listed] = api.get("/v1/orders").json()["orders"]
+    assert listed["products"] == [
+        {"action": "purchase", "product": "desk", "tier": "team", "seats": 10, "interval": "month"},
+        {"action": "trial", "product": "chat", "tier": "team", "seats": 2, "interval": None},
+    ]
+
+
+def test_a_page_of_many_orders_takes_no_more_queries_than_one_of_a_single_order(
+    world: World, api: Api, ada: Customer
+) -> None:
+    asked: list[str] = []
+    event.listen(world.transactions.engine, "after_cursor_execute", lambda *told: asked.append(told[2]))
+
+    def queries() -> int:
+        asked.clear()
+        assert api.get("/v1/orders").status_code == 200
+        return len(asked)
+
+    world.buy(ada, worlds.purchase("desk"))
+    queries()  # the key's first use is noted
+    of_one = queries()
+    for product in ("chat", "wiki"):
+        world.buy(ada, worlds.purchase(product))
+    assert queries() == of_one
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ def test_while_an_order_cuts_the_seats_the_lower_number_counts(api: Api, ada: Cu
     shown = api.get(desk.path).json()
     number = api.get(f"/v1/orders/{order_id}").json()["number"]
     assert (shown["seats"], shown["limit"], shown["lowered_by"], shown["assigned"]) == (3, 1, number, 1)
+    assert shown["lowered_by_order_id"] == order_id
     detail = api.post(f"{desk.path}/assign", {"email": "b@x.example"}).json()["detail"]
     assert f"which order {number} lowers to 1" in detail
 
