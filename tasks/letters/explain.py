@@ -30,7 +30,7 @@ def sentences(line: PricedLine, telling: Telling) -> tuple[str, ...]:
     }
     taxes = tax_sentences(line, telling)
     if line.from_period_id is None:
-        return _bought(telling, now_paid), *taxes, _total(w, line)
+        return _bought(telling, now_paid), *_trial_replaced(line, telling), *taxes, _total(w, line)
     return *credit_sentences(line, telling), _changed(telling, now_paid), _net(w, line), *taxes, _total(w, line)
 
 
@@ -43,6 +43,13 @@ def _bought(telling: Telling, now_paid: dict[str, str]) -> str:
     return telling.w.say(
         "You buy %(plan)s, for the period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.", **now_paid
     )
+
+
+def _trial_replaced(line: PricedLine, telling: Telling) -> tuple[str, ...]:
+    trial = plans.before(telling.w, line, telling.names)
+    if trial is None:
+        return ()
+    return (telling.w.say("This replaces %(trial)s. The rest of the trial is forfeited.", trial=trial),)
 
 
 def _changed(telling: Telling, now_paid: dict[str, str]) -> str:

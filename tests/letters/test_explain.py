@@ -85,6 +85,23 @@ def test_a_changed_trial_is_explained_by_what_it_is() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("language", "replaced"),
+    [
+        (Language.EN, "This replaces 10 seats of Desk Team, on a free trial. The rest of the trial is forfeited."),
+        (Language.DE, "Dies ersetzt 10 Lizenzen Desk Team (kostenloser Test). Der Rest des Tests verfällt."),
+        (Language.ES, "Sustituye a 10 licencias de Desk Team (prueba gratuita). El resto de la prueba se pierde."),
+        (Language.FR, "Cela remplace 10 licences Desk Team (essai gratuit). Le reste de l’essai est perdu."),
+        (Language.IT, "Sostituisce 10 licenze Desk Team (prova gratuita). Il resto della prova va perso."),
+    ],
+)
+def test_a_purchase_during_a_trial_says_that_the_rest_of_it_is_forfeited(language: Language, replaced: str) -> None:
+    on_trial = running(id=None, interval=None, charged_minor=0, tax_minor=0)
+    quoted = priced(PURCHASE, held={"desk": on_trial})
+    assert explained(quote_lines(quoted), language)[1] == replaced
+    assert explained(order_lines(quoted), language, in_effect=True)[1] == replaced
+
+
 def test_what_is_in_effect_is_explained_as_done() -> None:
     purchase, trial, upgrade, changed = (
         explained(order_lines(quoted), in_effect=True)
