@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from api_stub.problems.refusal_codes import REASONS
 from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
+from models.states import OrderStatus
 from tasks.upstream.api_keys import Scope
 
 Schema = dict[str, Any]
@@ -21,6 +22,8 @@ OF_PROBLEM: Final[Mapping[str, Members]] = {
     "missing-scope": Members(("scope",)),
     "quote-expired": Members(("expired_at",)),
     "quote-used": Members(sometimes=("order_id",)),
+    "not-waiting": Members(("order_status",)),
+    "too-late": Members(("order_status",)),
     "too-many-declines": Members(("retry_at",)),
     "email-taken": Members(sometimes=("contact_id",)),
     "open-order": Members(("products", "order_ids")),
@@ -47,6 +50,7 @@ FORMS: Final[Mapping[str, Schema]] = {
     "expired_at": {"type": "string", "format": "date-time"},
     "retry_at": {"type": "string", "format": "date-time", "description": "when another payment method can be given"},
     "order_id": {"type": "string", "format": "uuid", "description": "the order that was placed before"},
+    "order_status": {"type": "string", "enum": list(OrderStatus), "description": "the order's `status` now"},
     "contact_id": {
         "type": "string",
         "format": "uuid",

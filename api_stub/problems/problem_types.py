@@ -30,7 +30,7 @@ TYPES: dict[str, tuple[int, str]] = {
         _CONFLICT,
         "The key belongs to another request, of the order `order_id`; use a new one.",
     ),
-    "not-waiting": (_CONFLICT, "The order is not waiting for that; look at its `status`."),
+    "not-waiting": (_CONFLICT, "The order is not waiting for that; `order_status` says where it stands."),
     "too-late": (_CONFLICT, "The order cannot be cancelled any more: it is active, has ended, or is being undone."),
     "email-taken": (_CONFLICT, "The account has a contact with this email address already: `contact_id`."),
     "last-billing-contact": (

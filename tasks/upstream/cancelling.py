@@ -62,12 +62,18 @@ def _requested_before(session: Session, order: Order) -> bool:
 
 
 def _refuse_if_too_late(order: Order) -> None:
+    if why := _why_too_late(order):
+        raise RequestRefused("too-late", why, order_status=order.status)
+
+
+def _why_too_late(order: Order) -> str | None:
     if order.status in FINAL:
-        raise RequestRefused("too-late", f"The order can no longer be cancelled: it is {order.status}.")
+        return f"The order can no longer be cancelled: it is {order.status}."
     if order.next_step in AFTER_ACTIVATION:
-        raise RequestRefused("too-late", "The order can no longer be cancelled: what it bought is active.")
+        return "The order can no longer be cancelled: what it bought is active."
     if order.status is OrderStatus.NEEDS_ATTENTION and order.next_step in BACK:
-        raise RequestRefused("too-late", "The order is being undone already, and our team is looking after its refund.")
+        return "The order is being undone already, and our team is looking after its refund."
+    return None
 
 
 def _request_cancellation(

@@ -31,7 +31,7 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
     if granted_requests.was_granted(session, order_id, accepted):
         return
     if order.status is not OrderStatus.AWAITING_CONFIRMATION:
-        raise RequestRefused("not-waiting", f"The order does not wait for a confirmation: it is {order.status}.")
+        raise _not_waiting(order, "a confirmation")
     _take_over(session, order, _acceptable_quote(session, order, quote_id, now), now)
     waiting = (OrderStatus.AWAITING_CONFIRMATION,)
     waiting_orders.reopen(session, order_id, out_of=waiting, step=FORWARD[0], why="confirmed", facts=accepted)
@@ -113,7 +113,12 @@ def waits_for_payment(session: Session, order: Order, *, token: str | None) -> b
         return True
     if granted_requests.was_granted(session, order.id, granted_requests.payment_details_facts(token)):
         return False
-    raise RequestRefused("not-waiting", f"The order does not wait for payment details: it is {order.status}.")
+    raise _not_waiting(order, "payment details")
+
+
+def _not_waiting(order: Order, what: str) -> RequestRefused:
+    why = f"The order does not wait for {what}: it is {order.status}."
+    return RequestRefused("not-waiting", why, order_status=order.status)
 
 
 def _columns(line: PricedLine) -> dict[str, object]:

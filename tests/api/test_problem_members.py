@@ -15,6 +15,7 @@ from models.accounts import AccountKind
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
+from models.states import Step
 from models.support_cases import SupportCase
 from tests.api.conftest import Api, change, problem, purchase, trial
 from tests.support import world as worlds
@@ -218,6 +219,27 @@ def _quote_expired_before_it_was_confirmed(
     return answer, {"expired_at": quote["expires_at"]}
 
 
+def _nothing_to_confirm(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
+    path = f"/v1/orders/{api.order(ada, purchase())}/confirm"
+    return api.post(path, {"quote_id": str(uuid4())}), {"order_status": "open"}
+
+
+def _no_method_wanted(world: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
+    order_id = world.buy(ada, worlds.purchase()).id
+    return api.post(f"/v1/orders/{order_id}/payment-method", {}), {"order_status": "completed"}
+
+
+def _too_late(world: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
+    order_id = world.buy(ada, worlds.purchase()).id
+    return api.post(f"/v1/orders/{order_id}/cancel"), {"order_status": "completed"}
+
+
+def _too_late_once_active(world: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
+    order_id = world.place(ada, worlds.purchase())
+    world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    return api.post(f"/v1/orders/{order_id}/cancel"), {"order_status": "open"}
+
+
 def _quote_used(_: World, api: Api, ada: Customer) -> tuple[httpx.Response, dict[str, Any]]:
     quote_id = api.quote(ada, purchase()).json()["id"]
     order_id = api.place(ada, quote_id).json()["id"]
@@ -295,6 +317,10 @@ OTHERS: list[tuple[str, Callable[[World, Api, Customer], tuple[httpx.Response, d
     ("quote-expired", _quote_expired),
     ("quote-expired", _quote_expired_before_it_was_confirmed),
     ("quote-used", _quote_used),
+    ("not-waiting", _nothing_to_confirm),
+    ("not-waiting", _no_method_wanted),
+    ("too-late", _too_late),
+    ("too-late", _too_late_once_active),
     ("email-taken", _email_taken),
     ("open-order", _open_order),
     ("payment-method-in-use", _payment_method_in_use),
