@@ -98,8 +98,11 @@ def _without_fraction(number: object) -> object:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-Seats = Annotated[StrictInt, Field(ge=-(2**31), lt=2**31), BeforeValidator(_without_fraction)]
-"""any number that fits its column; a rule sets the real limit, with a better answer"""
+INT64: dict[str, Any] = {"format": "int64"}
+"""more than 32 bits: a reader's own type must be wide enough"""
+Int64 = Annotated[int, Field(json_schema_extra=INT64)]
+Seats = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63, json_schema_extra=INT64), BeforeValidator(_without_fraction)]
+"""a rule sets the real limit, with a better answer"""
 
 
 def _digits(text: object) -> object:
@@ -111,10 +114,6 @@ def _digits(text: object) -> object:
 DIGITS = BeforeValidator(_digits)
 """for an integer in a query or a header: `int` would also read 1_0, 5.0, +5 and blanks"""
 
-
-INT64: dict[str, Any] = {"format": "int64"}
-"""more than 32 bits: a reader's own type must be wide enough"""
-Int64 = Annotated[int, Field(json_schema_extra=INT64)]
 LOCATION: dict[str, Any] = {
     "Location": {
         "description": "address of what was made",

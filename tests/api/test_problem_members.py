@@ -68,6 +68,8 @@ CARTS: list[tuple[str, list[dict[str, Any]], dict[str, Any]]] = [
         {"product": "wiki", "tier": "team", "interval": "year", "intervals": ["month"]},
     ),
     ("seats-out-of-range", [purchase("wiki", seats=0)], {"seats": 0, "most": 1_000_000}),
+    ("seats-out-of-range", [purchase("wiki", seats=2**31)], {"seats": 2**31, "most": 1_000_000}),
+    ("seats-out-of-range", [change("desk", seats=-(2**63))], {"seats": -(2**63), "most": 1_000_000}),
     ("seats-out-of-range", [without("seats", purchase("wiki"))], {"seats": None, "most": 1_000_000}),
     ("interval-missing", [without("interval", purchase("wiki"))], {}),
     ("interval-on-trial", [change("chat", interval="month")], {}),
