@@ -11,18 +11,21 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, Uuid, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Interval, Uuid, bindparam, case, func, or_, select, text, tuple_, update
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.orm.attributes import set_committed_value
 
 from models import order_cache
 from models.base import uuid7
-from models.orders import Order, OrderLine
+from models.orders import NOT_ENDED, Order, OrderLine
 from models.prepared import Prepared
 from models.states import OrderStatus, Step
 
 GRACE = timedelta(seconds=8)
 """How long an order without a lease may stand still before the sweep restarts it."""
+
+FARTHEST = timedelta(minutes=15)
+"""Further ahead than any lease, or any wait of an open order, may end: one that does was written before the database's clock was set back."""
 
 
 class LeaseLost(Exception):
@@ -119,6 +122,31 @@ def renew(session: Session, held: Mapping[UUID, UUID], *, lease: timedelta) -> N
         .values(lease_until=db_now(lease), wake_at=db_now(lease))
         .execution_options(synchronize_session=False)
     )
+
+
+def cut_back(session: Session, *, lease: timedelta, at_most: int) -> int:
+    """Of open orders end leases, waits and retry delays now that end beyond `FARTHEST`, with the usual patience; returns of how many orders.
+
+    A worker that is alive renews its lease in this time. An order whose row is locked is skipped: the next sweep finds it.
+    """
+    too_far = db_now(FARTHEST)
+    found = (
+        select(Order.id)
+        .where(
+            text(NOT_ENDED), Order.status == OrderStatus.OPEN, or_(Order.wake_at > too_far, Order.lease_until > too_far)
+        )
+        .limit(at_most)
+        .with_for_update(skip_locked=True)
+    )
+    ends = {Order.wake_at: db_now(GRACE), Order.lease_until: db_now(lease), Order.next_attempt_at: db_now(timedelta())}
+    cut = (
+        update(Order)
+        .where(Order.id.in_(found))
+        .values({column: case((column > too_far, end), else_=column) for column, end in ends.items()})
+        .returning(Order.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(session.scalars(cut).all())
 
 
 def require_ours(session: Session, order: Order) -> None:

@@ -35,6 +35,7 @@ UNSURE = timedelta(seconds=2)
 @shared_task(name="sweep", ignore_result=True, throws=NO_DATABASE)
 def sweep() -> int:
     """Restart stalled orders, end those that waited too long, end trials; returns how many orders were touched."""
+    _cut_back_waits()
     due = (Order.wake_at <= func.clock_timestamp(), lease.is_over(), ~_in_queue())
     touched = [(order_id, status) for order_id, status in standing_still(due) if _visit(order_id, due)]
     trials.end_due()
@@ -44,6 +45,14 @@ def sweep() -> int:
         order_id for order_id, status in touched if status is OrderStatus.AWAITING_AUTHENTICATION
     )
     return len(touched)
+
+
+def _cut_back_waits() -> None:
+    """Those written before PostgreSQL's clock was set back: otherwise orders of workers that died would stand still for as long."""
+    with begin() as session:
+        cut = lease.cut_back(session, lease=policy().lease, at_most=BATCH)
+    if cut:
+        log.warning("PostgreSQL's clock was set back", orders=cut)
 
 
 _STEPS = {queue: [step for step in Step if QUEUES[step] == queue] for queue in STEP_QUEUES}

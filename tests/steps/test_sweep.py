@@ -17,6 +17,7 @@ from models.rules.cart import SubscriptionStatus
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks import sweep
+from tasks.running import retry_policy
 from tests.support.in_one_process import without_broker
 from tests.support.world import MONTH, World, purchase, trial
 
@@ -66,6 +67,54 @@ def test_a_step_that_is_to_be_tried_again_later_is_not_tried_before(world: World
     world.stripe.calm()
     assert world.deliver(order_id, Step.COLLECT_PAYMENT) == "held_by_another"
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
+
+
+def set_clock_back(world: World, by: timedelta) -> None:
+    """To its rows PostgreSQL's clock was set back: what they say of times lies further ahead."""
+    with world.begin() as session:
+        session.execute(
+            update(Order).values(
+                lease_until=Order.lease_until + by,
+                wake_at=Order.wake_at + by,
+                next_attempt_at=Order.next_attempt_at + by,
+            )
+        )
+
+
+def test_an_order_whose_worker_died_goes_on_though_the_clock_was_set_back(world: World) -> None:
+    order_id = world.place(world.customer(), purchase())
+    lose_message(world)
+    with world.begin() as session:
+        lease.claim(session, order_id, Step.VALIDATE_CART, lease=timedelta(seconds=8))
+    set_clock_back(world, timedelta(hours=1))
+    assert sweep.sweep() == 0  # its worker may be alive: it keeps the order if it prolongs its lease
+    assert world.order(order_id).lease_token is not None
+    assert world.wakes_in(order_id) <= 8
+    world.let_waits_run_out(order_id)
+    assert sweep.sweep() == 1
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+
+
+def test_a_retry_is_due_though_the_clock_was_set_back(world: World) -> None:
+    world.stripe.fail("unavailable", "payment_intents.create")
+    order_id = world.place(world.customer(), purchase())
+    world.run(order_id)
+    world.stripe.calm()
+    set_clock_back(world, timedelta(hours=1))
+    sweep.sweep()
+    assert world.run(order_id).status is OrderStatus.COMPLETED
+
+
+def test_waits_that_may_be_meant_so_are_left_as_they_are(world: World) -> None:
+    waiting = world.place(world.customer(card=None), purchase())
+    assert world.run(waiting).status is OrderStatus.AWAITING_PAYMENT_DETAILS
+    postponed = world.place(world.customer(), purchase())
+    assert retry_policy.restart_delay(100) + timedelta(minutes=3) < lease.FARTHEST
+    with world.begin() as session:
+        session.execute(update(Order).where(Order.id == postponed).values(wake_at=lease.db_now(lease.FARTHEST)))
+    before = [world.order(each).wake_at for each in (waiting, postponed)]
+    assert sweep.sweep() == 0
+    assert [world.order(each).wake_at for each in (waiting, postponed)] == before
 
 
 def test_what_still_lies_in_the_outbox_is_not_published_twice(world: World) -> None:
