@@ -22,7 +22,7 @@ from models.placing import PlacedOrder, ProductsTaken
 from models.rules.cart import CartLine
 from models.timeline_kinds import Kind
 from tasks.policy import Policy
-from tasks.quotes import quoting
+from tasks.quotes import quoting, taking_effect
 from tasks.quotes.support_case import open_cases
 from tasks.upstream.cancelling import cancel
 from tasks.upstream.continuing import confirm, pay_again
@@ -47,14 +47,15 @@ def quote(
     now: datetime,
     policy: Policy,
 ) -> Quote:
-    """A binding offer for `cart`, valid for `policy.quote_lifetime`. Raises CartRefused, UnknownAccount.
+    """A binding offer for `cart`, valid for `policy.quote_lifetime`. Raises CartRefused, UnknownAccount, TemporarilyUnavailable (`taking_effect`).
 
     A request for a lower tier opens a support case, or brings the open one up to date, before it is refused; commit the transaction even though this raises.
     """
-    as_of = business_time(now)
-    terms = quoting.PricingTerms(as_of=as_of, policy=policy)
+    terms = quoting.PricingTerms(as_of=business_time(now), policy=policy)
     try:
-        priced = quoting.price(session, account_id=account_id, contact_id=contact_id, cart=cart, terms=terms)
+        priced, terms = taking_effect.price(
+            session, account_id=account_id, contact_id=contact_id, cart=cart, terms=terms
+        )
     except quoting.CartRefused as refused:
         open_cases(session, cart, refused)
         raise
@@ -62,7 +63,7 @@ def quote(
     if contact is None:
         raise AssertionError("a cart without a billing contact is refused")
     return quoting.save_quote(
-        session, priced, contact_id=contact.id, as_of=as_of, lifetime=policy.quote_lifetime, vat_set_aside=False
+        session, priced, contact_id=contact.id, as_of=terms.as_of, lifetime=policy.quote_lifetime, vat_set_aside=False
     )
 
 

@@ -8,7 +8,7 @@ from models import reservation, waiting_orders
 from models.ending import Ending
 from models.orders import Order, Quote
 from models.states import OrderStatus
-from tasks.quotes import number_set_aside, quoting
+from tasks.quotes import number_set_aside, quoting, taking_effect
 from tasks.quotes.ordered_cart import Lines, cart_of
 from tasks.quotes.rejection import reject
 from tasks.running.outcome import Outcome
@@ -67,19 +67,19 @@ def propose(
 
 
 def _quote_anew(session: Session, order: Order, lines: Lines, at: datetime, *, vat_set_aside: bool) -> Quote:
-    """Price and offer the order's cart as of `at`. Raises CartRefused."""
+    """Price and offer the order's cart as of `at`. Raises CartRefused, TemporarilyUnavailable (`taking_effect`)."""
     set_aside = vat_set_aside or _stays_set_aside(session, order, at)
     terms = quoting.PricingTerms(
         as_of=at, policy=policy(), vat_set_aside=set_aside, reserved_minor=reservation.reserved(session, order)
     )
-    priced = quoting.price(
+    priced, terms = taking_effect.price(
         session, account_id=order.account_id, contact_id=order.contact_id, cart=cart_of(lines), terms=terms
     )
     return quoting.save_quote(
         session,
         priced,
         contact_id=order.contact_id,
-        as_of=at,
+        as_of=terms.as_of,
         lifetime=policy().quote_lifetime,
         vat_set_aside=set_aside,
     )

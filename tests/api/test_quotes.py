@@ -19,6 +19,14 @@ from tests.support.world import TODAY, Customer, World
 from worker.loading import catalogue_file
 
 
+def test_a_change_of_what_begins_in_the_future_is_to_be_asked_for_again(world: World, api: Api, ada: Customer) -> None:
+    """As where another API, whose clock was ahead, sold it."""
+    world.buy(ada, worlds.purchase(seats=10))
+    world.time -= timedelta(hours=1)
+    answer = api.quote(ada, change(seats=20))
+    assert (*problem(answer), answer.headers["Retry-After"]) == (503, "temporarily-unavailable", "5")
+
+
 def test_a_quote_shows_period_seats_plan_price_credit_tax_and_totals(world: World, api: Api, ada: Customer) -> None:
     world.buy(ada, worlds.purchase(seats=10))
     world.pass_time(days=15)

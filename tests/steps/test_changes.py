@@ -11,6 +11,7 @@ from models.rules.refusals import RefusalCode
 from models.rules.timezone import NaiveDatetime
 from models.states import OrderStatus, Step
 from models.subscriptions import SubscriptionPeriod
+from tasks.errors import TemporarilyUnavailable
 from tasks.upstream import seats
 from tests.support.world import MONTH, YEAR, Customer, World, change, purchase
 
@@ -46,6 +47,29 @@ def test_tier_seats_and_frequency_change_together_or_alone_at_once(
     assert (order.net_minor, order.tax_minor, order.due_minor) == (net, tax, net + tax)
     assert world.charged(ada) == [119_00, net + tax]
     assert held.period_start == world.time
+
+
+@pytest.mark.parametrize("seconds", [1, 2])
+def test_a_change_on_a_host_whose_clock_is_behind_counts_from_the_period_s_start(world: World, seconds: int) -> None:
+    """All of the period is credited, as it has just begun."""
+    eve = world.customer()
+    world.buy(eve, purchase("desk", "team", 10))
+    began = world.time
+    world.time -= timedelta(seconds=seconds)
+    quote = world.quote(eve, change(seats=20))
+    assert (quote.as_of, quote.net_minor, quote.tax_minor) == (began, 100_00, 19_00)
+    order = world.buy(eve, change(seats=20))
+    assert (order.status, order.as_of, order.due_minor) == (OrderStatus.COMPLETED, began, 119_00)
+    assert world.charged(eve) == [119_00, 119_00]
+
+
+def test_a_change_of_what_begins_later_than_clocks_may_differ_has_to_wait(world: World) -> None:
+    eve = world.customer()
+    world.buy(eve, purchase("desk", "team", 10))
+    world.time -= timedelta(seconds=3)
+    with pytest.raises(TemporarilyUnavailable, match="in the future: the clock of an API was ahead") as refused:
+        world.quote(eve, change(seats=20))
+    assert refused.value.retry_after == 3
 
 
 def test_a_change_starts_a_new_period_today_and_the_renewal_date_moves(world: World, ada: Customer) -> None:
