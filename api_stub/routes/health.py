@@ -34,6 +34,10 @@ FRESH = timedelta(seconds=60)
 AHEAD = timedelta(seconds=5)
 """a last sweep further in the future than this means that the clock was set back: beat sends nothing until that moment comes again"""
 _SET_BACK = "the last sweep is dated in the future: PostgreSQL's clock was set back. If beat's was too, beat sends nothing until its clock catches up. Restart beat"
+_STOPPED = (
+    "no sweep ran in the last minute: beat does not run, no worker takes queue upkeep, "
+    "or the clocks of beat's host and the workers' differ by a minute or more, so that workers drop what beat sends"
+)
 
 State = Literal["ok", "failing"]
 Check = Literal["ok", "failing", "unknown"]
@@ -122,9 +126,9 @@ def _database_and_beat(*, up_for: timedelta) -> Readiness:
         log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
         return _away()
     readiness = Readiness(status="ok", checks={"database": "ok", "schema": "ok", "beat": _beat(age, up_for)})
-    if age is not None and age < -AHEAD:
-        log.warning("not ready: beat", advice=_SET_BACK)
-        readiness.advice = _SET_BACK
+    if readiness.checks["beat"] == "failing":
+        readiness.advice = _SET_BACK if age is not None and age < -AHEAD else _STOPPED
+        log.warning("not ready: beat", advice=readiness.advice)
     return readiness
 
 

@@ -88,6 +88,7 @@ def test_not_ready_where_no_sweep_runs_whatever_else_does(world: World, api: Api
         session.execute(text("insert into heartbeats (name, at) values ('queue mail', now())"))
     answer = api.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["beat"]) == (503, "failing")
+    assert "clocks of beat's host and the workers' differ" in answer.json()["advice"]
     assert len(world.rows(Heartbeat)) == 2
 
 
