@@ -71,6 +71,7 @@ request_counts.REGISTRY.register(_Books())
 
 
 def _told_by(session: Session) -> Iterable[Metric]:
+    yield _gauge("prorata_database_timeline", "PostgreSQL's timeline: another one after a promotion", timeline(session))
     yield from _orders(session)
     yield from _outbox(session)
     yield from _webhooks(session)
@@ -105,6 +106,15 @@ def _orders(session: Session) -> Iterable[Metric]:
     yield family
     _, oldest = found.get(OrderStatus.OPEN, (0, 0.0))
     yield _gauge("prorata_oldest_open_order_seconds", "Age of the oldest open order", oldest)
+
+
+def timeline(session: Session) -> float:
+    """The first to say so after a promotion is `pg_control_recovery`, minutes before the checkpoint. Any role may ask, unless that was revoked from PUBLIC."""
+    latest = text(
+        "select greatest(timeline_id, min_recovery_end_timeline) from pg_control_checkpoint(), pg_control_recovery()"
+    )
+    number: int = session.scalars(latest).one()
+    return number
 
 
 def _count(session: Session, table: type[OutboxMessage | RejectedMessage]) -> float:

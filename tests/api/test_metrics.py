@@ -1,10 +1,13 @@
 """What /metrics tells: orders, backlog, requests, letters, notifications, checks of the books, what is overdue, what waits for support."""
 
 import re
+from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
 
+from api_stub.routes import metrics
 from models.books_checks import Compared, record_books_check
 from models.orders import Order
 from tasks.billing import receivables, unpaid
@@ -13,6 +16,7 @@ from tests.support import world as worlds
 from tests.support.payment import DECLINES
 from tests.support.vat_outage import during_outage
 from tests.support.world import Customer, World
+from worker.embedded import postgres
 
 
 def test_metrics_count_orders_backlog_and_requests(world: World, api: Api, ada: Customer) -> None:
@@ -247,3 +251,28 @@ def test_metrics_tell_how_long_the_oldest_message_waits_to_be_published(world: W
     with world.begin() as session:
         session.execute(text("delete from outbox where id = (select min(id) from outbox)"))
     assert told() // 3600 == 2.0
+
+
+def test_after_a_promotion_any_role_sees_another_timeline_at_once(tmp_path: Path) -> None:
+    told = []
+    with postgres(tmp_path, durable=False) as server:
+        engine = create_engine(server.url)
+        with engine.begin() as connection:
+            connection.execute(text("create role ordinary"))
+
+        def look() -> None:
+            with Session(engine) as session:
+                session.execute(text("set role ordinary"))
+                told.append(metrics.timeline(session))
+
+        look()
+        server.child.stop()
+        engine.dispose()
+        (tmp_path / "data" / "standby.signal").touch()
+        server.child.start(ready=server.answers, deadline=120)
+        look()
+        with engine.connect() as connection:
+            assert connection.scalar(text("select pg_promote()"))
+        look()
+        engine.dispose()
+    assert told == [1, 1, 2]
