@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import disputed_charges
-from models.accounts import Account
+from models.accounts import Account, VatCheck
 from models.invoices import Invoice, InvoiceLine, Receivable
 from models.ledger import Cause, LedgerMovement, cause_of
 from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
@@ -17,6 +17,7 @@ from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AFTER_ACTIVATION, REFUNDED_BY_SUPPORT, AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import Subscription, SubscriptionPeriod
 from models.timeline_kinds import CAME_BACK, WENT_BACK, Kind
+from models.vat_follow_ups import VatFollowUp
 
 BATCH = 200
 """accounts read at once"""
@@ -34,6 +35,9 @@ class OrderBook:
     order: Order
     quote: Quote
     """the one that was accepted last"""
+    vat_follow_up: VatFollowUp | None
+    vat_check: VatCheck | None
+    """the registry's answer on which it rests, or by which its VAT was corrected"""
     quoted: list[QuoteLine] = field(default_factory=list)
     lines: list[OrderLine] = field(default_factory=list)
     charges: list[ChargeAttempt] = field(default_factory=list)
@@ -48,6 +52,8 @@ class OrderBook:
     """its timeline entries that a refund was made by other means, oldest first"""
     vat_taken_off: list[OrderEvent] = field(default_factory=list)
     """its timeline entries that VAT was taken off a period without a document"""
+    vat_followed_up: list[OrderEvent] = field(default_factory=list)
+    """its timeline entries that the registry answered late, oldest first"""
     movements: list[LedgerMovement] = field(default_factory=list)
     invoices: list[Invoice] = field(default_factory=list)
     invoice_lines: dict[UUID, list[InvoiceLine]] = field(default_factory=dict)
@@ -113,9 +119,16 @@ def _batch(session: Session, ids: Sequence[UUID]) -> list[Books]:
     accounts = select(Account).where(Account.id.in_(ids)).order_by(Account.id)
     books = {account.id: Books(account) for account in session.scalars(accounts)}
     orders: dict[UUID, OrderBook] = {}
-    placed = select(Order, Quote).join(Quote, Quote.id == Order.quote_id).where(Order.account_id.in_(ids))
-    for order, quote in session.execute(placed.order_by(Order.number)):
-        orders[order.id] = books[order.account_id].orders[order.id] = OrderBook(order, quote)
+    placed = (
+        select(Order, Quote, VatFollowUp, VatCheck)
+        .join(Quote, Quote.id == Order.quote_id)
+        .outerjoin(VatFollowUp, VatFollowUp.order_id == Order.id)
+        .outerjoin(VatCheck, VatCheck.id == func.coalesce(VatFollowUp.vat_check_id, Order.vat_check_id))
+        .where(Order.account_id.in_(ids))
+    )
+    for order, quote, follow_up, check in session.execute(placed.order_by(Order.number)):
+        book = OrderBook(order, quote, follow_up, check)
+        orders[order.id] = books[order.account_id].orders[order.id] = book
     _read_quotes(session, ids, orders)
     _read_orders(session, ids, orders)
     query = select(LedgerMovement).where(LedgerMovement.account_id.in_(ids))
@@ -157,7 +170,7 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
     for table, name, order_by in lists:
         for row in session.scalars(select(table).where(table.order_id.in_(of_accounts)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
-    others = (Kind.DISPUTE_SETTLED, Kind.REFUND_SETTLED_OUTSIDE, Kind.VAT_TAKEN_OFF)
+    others = (Kind.DISPUTE_SETTLED, Kind.REFUND_SETTLED_OUTSIDE, Kind.VAT_TAKEN_OFF, Kind.VAT_FOLLOWED_UP)
     kinds = (*NOTES, *disputed_charges.KINDS, *others)
     notes = select(OrderEvent).where(OrderEvent.order_id.in_(of_accounts), OrderEvent.kind.in_(kinds))
     for event in session.scalars(notes.order_by(OrderEvent.id)):
@@ -168,6 +181,7 @@ def _read_orders(session: Session, ids: Sequence[UUID], orders: dict[UUID, Order
             Kind.DISPUTE_SETTLED: book.disputes_settled,
             Kind.REFUND_SETTLED_OUTSIDE: book.settled,
             Kind.VAT_TAKEN_OFF: book.vat_taken_off,
+            Kind.VAT_FOLLOWED_UP: book.vat_followed_up,
         }
         lists_of.get(event.kind, book.notes).append(event)
     issued = {document.id: book for book in orders.values() for document in book.invoices}

@@ -18,6 +18,7 @@ class Check(StrEnum):
     ORDER = "order"
     LINE = "line"
     INVOICE = "invoice"
+    VAT = "vat"
     NUMBERS = "numbers"
     PERIOD = "period"
     CONSERVATION = "conservation"

@@ -17,6 +17,7 @@ from tasks.ledger_check.notes import check_notes
 from tasks.ledger_check.payments import check_payments
 from tasks.ledger_check.quotes import check_quote
 from tasks.ledger_check.receivables import check_receivables
+from tasks.ledger_check.vat_answers import check_vat_answer
 
 
 def verify(session: Session, account_id: UUID | None = None) -> list[Difference]:
@@ -48,4 +49,5 @@ def _check(books: Books) -> Found:
         yield from check_payments(book)
         yield from check_receivables(book)
         yield from check_documents(book)
+        yield from check_vat_answer(book)
     yield from check_chains(books)
