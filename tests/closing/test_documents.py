@@ -16,10 +16,12 @@ from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
-from models.accounts import VatCheck
-from models.invoices import Invoice
+from models.accounts import VatCheck, VatCheckStatus
+from models.invoices import Invoice, InvoiceReason
 from models.payments import ChargeAttempt
 from models.rules.period import Interval
+from models.rules.proration import Granularity
+from models.rules.vat import Treatment
 from models.states import OrderStatus
 from tasks.billing import receivables, unpaid
 from tasks.closing.documents import Day, DocumentLevy, levies
@@ -577,3 +579,27 @@ def test_a_credit_of_what_lost_its_vat_without_a_document_has_the_number_that_wa
         ("reverse_charge", sale.number, NUMBER, -50_00),
     ]
     assert_each_document_is_the_sum_of_its_rows(world)
+
+
+@pytest.mark.parametrize(("changed_at", "corrected"), [((1, 3), False), ((16, 15), True)])
+def test_what_was_sold_under_an_invalid_number_is_found_by_the_answer_also_without_a_correction(
+    world: World, changed_at: tuple[int, int], corrected: bool
+) -> None:
+    """A month on 30 November, changed under another number on the same day in New York, which is December here, or in mid-December."""
+    world.policy(granularity=Granularity.DAY)
+    world.time = datetime(2026, 11, 30, 15, 0, tzinfo=UTC)
+    eva, _ = during_outage(world, timezone="America/New_York")
+    world.time = datetime(2026, 12, *changed_at, tzinfo=UTC)
+    world.vies.register("ATU66664013", status="valid")
+    world.change_account(eva, vat_number="ATU66664013")
+    world.buy(eva, change("desk", seats=12))
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    rows = [row for row in listed(world, by=Day.DECLARED) if row.treatment is Treatment.REVERSE_CHARGE]
+    assert any(row.reason is InvoiceReason.VAT_NUMBER_INVALID for row in rows) is corrected
+    invalid = [row for row in rows if row.vies_answer is VatCheckStatus.INVALID]
+    named = {row.number for row in invalid}
+    found = [row for row in rows if row in invalid or row.amends in named]
+    assert {row.declared_on.month for row in found} == {11, 12}
+    assert sum(row.net_minor for row in found) == 0
+    assert [(row.vat_number, row.net_minor) for row in rows if row not in found] == [("ATU66664013", 120_00)]
