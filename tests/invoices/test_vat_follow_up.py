@@ -240,6 +240,22 @@ def test_an_invoiced_order_owes_the_corrected_sum_instead_of_the_first(world: Wo
     assert nothing_differs(world)
 
 
+def test_what_balance_paid_is_not_owed_on_the_corrected_invoice(world: World) -> None:
+    world.policy(vat_outage=VatOutage.PROVISIONAL)
+    eva = world.customer(country="AT", vat_number=NUMBER)
+    world.grant(eva, 19_00)
+    world.vies.fail("MS_UNAVAILABLE")
+    order = world.buy(eva, purchase("desk", seats=10))
+    world.vies.http.delete("/_control/faults").raise_for_status()
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world)
+    corrected = documents(world, order.id)[-1]
+    assert (corrected.total_minor, corrected.balance_used_minor, corrected.paid_before_minor) == (120_00, 19_00, 81_00)
+    (owed,) = world.rows(Receivable)
+    assert (owed.invoice_id, owed.amount_minor, corrected.due_minor) == (corrected.id, 20_00, 20_00)
+    assert nothing_differs(world)
+
+
 def corrected_credit_note(world: World, **account: Any) -> tuple[Customer, Order]:
     """An order that gave more than it took, on a number that turned out invalid."""
     eva = world.customer(country="AT", vat_number=NUMBER, **account)
@@ -262,6 +278,8 @@ def test_a_credit_note_that_is_replaced_takes_its_number_before_the_invoice_that
         "CN-2026-000001", "CN-2026-000002", "INV-2026-000002",
     ]  # fmt: skip
     assert (replacement.reason, replacement.sign, taken_back.sign) == ("vat_number_invalid", 1, -1)
+    assert (credit.total_minor, credit.to_balance_minor, credit.due_minor) == (-4458_90, 4458_90, 0)
+    assert (replacement.total_minor, replacement.to_balance_minor, replacement.due_minor) == (-4358_90, 4458_90, 100_00)
     assert nothing_differs(world)
 
 
