@@ -14,9 +14,12 @@ from typer.testing import CliRunner, Result
 from models.invoices import Invoice
 from models.ledger import LedgerMovement
 from models.states import OrderStatus
+from tasks.billing import receivables
 from tasks.operating import support_refund
+from tasks.policy import VatOutage
 from tests.closing.equation import equation
-from tests.support.payment import DECLINES
+from tests.support.payment import DECLINES, refund
+from tests.support.vat_outage import ask_again, corrected_invoice, during_outage
 from tests.support.world import MONTH, Customer, World, change, purchase
 from worker.commands import ledger as command
 
@@ -208,3 +211,23 @@ def test_what_a_refund_gives_to_the_balance_and_takes_from_it_counts_from_the_da
     assert (on(1, 30), on(1, month=12)) == ([7, 7], [100])
     assert holds(world, date(2026, 11, 30))
     assert holds(world, date(2026, 12, 1))
+
+
+def held(*days: int) -> list[list[int]]:
+    """The balances at the end of these days of November."""
+    return [[each["balance_minor"] for each in told("--on", f"2026-11-{day:02}")] for day in days]
+
+
+def test_vat_that_became_balance_counts_from_the_day_of_its_own_credit_note(world: World) -> None:
+    during_outage(world, VatOutage.CHARGE_VAT)
+    ask_again(world, minutes=24 * 60)
+    assert held(1, 2) == [[], [20_00]]
+
+
+def test_what_was_paid_by_transfer_and_became_balance_counts_from_the_day_of_the_refund(world: World) -> None:
+    _, order = corrected_invoice(world)
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000002", on=world.time, by="ops")
+    world.pass_time(days=1)
+    refund(world, order.id)
+    assert held(1, 2) == [[], [20_00]]

@@ -603,3 +603,26 @@ def test_what_was_sold_under_an_invalid_number_is_found_by_the_answer_also_witho
     assert {row.declared_on.month for row in found} == {11, 12}
     assert sum(row.net_minor for row in found) == 0
     assert [(row.vat_number, row.net_minor) for row in rows if row not in found] == [("ATU66664013", 120_00)]
+
+
+def test_what_is_issued_on_the_day_of_a_correction_is_not_declared_with_it(world: World) -> None:
+    world.time = datetime(2026, 11, 30, 12, tzinfo=UTC)
+    during_outage(world)
+    world.vies.register(NUMBER, status="invalid")
+    ask_again(world, minutes=24 * 60)
+    world.buy(world.customer(), purchase())
+    assert {each.number for each in listed(world, *NOVEMBER, by=Day.DECLARED)} == {
+        "INV-2026-000001",
+        "CN-2026-000001",
+        "INV-2026-000002",
+    }
+    assert [each.number for each in listed(world, *DECEMBER, by=Day.DECLARED)] == ["INV-2026-000003"]
+
+
+def test_what_was_paid_after_midnight_by_the_sellers_clock_was_settled_that_day(world: World) -> None:
+    world.policy(invoice_on_vat=True)
+    world.buy(world.customer(card=None, vat_number="DE136695976"), purchase())
+    world.time = datetime(2026, 11, 3, 23, tzinfo=UTC)  # midnight in Berlin
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000001", on=world.time, by="ops")
+    assert [each.settled_on for each in listed(world)] == [date(2026, 11, 4)]

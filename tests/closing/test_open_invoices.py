@@ -15,8 +15,8 @@ from models.invoices import Receivable
 from models.orders import OrderEvent
 from tasks.billing import receivables, unpaid
 from tests.invoices.documents import one, pdf, text_of
-from tests.support.payment import DECLINES
-from tests.support.vat_outage import NUMBER, ask_again, during_outage
+from tests.support.payment import DECLINES, refund
+from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
 from tests.support.world import Customer, World, purchase
 from worker.commands import invoices as command
 
@@ -251,3 +251,10 @@ def test_who_recorded_a_payment_is_kept_as_well_as_a_database_can(world: World) 
     with world.begin() as session:
         noted = session.scalars(select(OrderEvent.facts).where(OrderEvent.kind == "invoice.paid")).one()
     assert noted["by"] == "Ada ?"
+
+
+def test_what_a_refund_has_cancelled_was_open_until_then(world: World) -> None:
+    _, order = corrected_invoice(world)
+    world.pass_time(days=2)
+    refund(world, order.id)
+    assert [owed(f"2026-11-0{day}") for day in (2, 3)] == [[("INV-2026-000002", 20_00)], []]
