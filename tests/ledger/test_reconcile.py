@@ -29,6 +29,7 @@ from tasks.reconciliation.refunds import check_missing_refunds
 from tasks.reconciliation.words import numbers
 from tests.support.backup import BackUp
 from tests.support.command import SETTINGS, interruptible
+from tests.support.disputes import bought, dispute_part
 from tests.support.payment import (
     DECLINES,
     charged_again,
@@ -124,6 +125,20 @@ def test_a_lost_dispute_that_a_person_has_settled_is_not_named(world: World) -> 
     assert named == [("lost: 11900 EUR", "noted as lost, but counted as taken")]
     dispute_settlements.settle(order.id, by="Olga", why="paid again")
     assert differences(world, ada, also=lost) == []
+
+
+def test_a_lost_dispute_is_named_although_another_of_its_charge_is_settled(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    dispute_part(world, charge, 50_00)
+    world.notify(charge, "charge.dispute.closed")
+    [settled] = dispute_settlements.settle(order_id, by="Olga", why="paid again")
+    dispute_part(world, charge, 69_00)
+    world.notify(charge, "charge.dispute.closed")
+    refs = {made.id for made in world.stripe.client().v1.disputes.list({"payment_intent": charge}).data}
+    [other] = refs - {settled}
+    assert differences(world, ada, also=settled) == []
+    named = [(expected, found) for _, _, expected, found in differences(world, ada, also=other)]
+    assert named == [("lost: 6900 EUR", "noted as lost, but counted as taken")]
 
 
 def test_what_a_restored_database_has_forgotten_is_named(world: World, backed_up: BackUp) -> None:
@@ -222,13 +237,31 @@ def test_money_on_an_attempt_that_was_given_up_is_named_until_it_went_back(world
     assert differences(world, ada) == []
 
 
-def test_another_sum_is_named(world: World) -> None:
+@pytest.mark.parametrize(("other", "told"), [("amount_minor = 11899", "11899 EUR"), ("currency = 'USD'", "11900 USD")])
+def test_another_sum_is_named(world: World, other: str, told: str) -> None:
     ada = world.customer()
     order = world.buy(ada, purchase())
-    execute(world, "update charge_attempts set amount_minor = 11899 where order_id = :id", id=order.id)
+    execute(world, f"update charge_attempts set {other} where order_id = :id", id=order.id)
     assert differences(world, ada) == [
-        (f"order {order.number}", "charge", "succeeded: 11900 EUR", "succeeded: 11899 EUR"),
+        (f"order {order.number}", "charge", "succeeded: 11900 EUR", f"succeeded: {told}"),
     ]
+
+
+def test_another_sum_of_a_refund_is_named(world: World) -> None:
+    ada, order_id = refundable(world)
+    world.run(order_id)
+    execute(world, "update refund_attempts set amount_minor = 11899 where order_id = :id", id=order_id)
+    assert differences(world, ada) == [
+        (f"order {world.order(order_id).number}", "refund", "succeeded: 11900 EUR", "succeeded: 11899 EUR"),
+    ]
+
+
+def test_a_refund_that_is_pending_counts_as_made(world: World) -> None:
+    ada, order_id = refundable(world, "pm_card_pendingRefund")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert differences(world, ada) == []
+    refund_by_hand(world, other := world.buy(ada, purchase()).id, 20_00)
+    assert differences(world, ada) == [(f"order {world.order(other).number}", "refund", "pending: 2000 EUR", "nothing")]
 
 
 def test_what_is_written_as_taken_and_was_not_is_named(world: World) -> None:
