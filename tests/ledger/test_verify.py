@@ -143,6 +143,9 @@ BROKEN = [
     ("insert into refund_attempts (order_id, attempt, charge_attempt, key, amount_minor, currency, reason, status)"
      " select order_id, 1, attempt, 'x' || key, 1, currency, 'x', 'succeeded' from charge_attempts", Check.REFUND, "what xorder:"),
     ("update charge_attempts set currency = 'USD'", Check.CHARGE, "the currency of"),
+    ("update charge_attempts set amount_minor = amount_minor + 1; update orders set status = 'open', next_step = 'activate_subscription'"
+     " where number = 1001", Check.CHARGE, "a charge of more than is due"),
+    ("update orders set payment_kind = 'card' where due_minor = 0", Check.CHARGE, "how it is paid"),
     ("update orders set status = 'refunded' where due_minor > 0", Check.REFUND, "what went back to its card"),
     ("update orders set status = 'refunded' where due_minor > 0", Check.INVOICE, "what its documents leave, its money being back,"),
     ("update orders set payment_kind = 'nothing_due' where due_minor > 0", Check.CHARGE, "its sum being charged or invoiced"),
@@ -163,6 +166,7 @@ BROKEN = [
      Check.LINE, "its credit for unused time"),
     ("update order_lines set unused_tax_minor = unused_tax_minor + 1, tax_minor = tax_minor - 1, total_minor = total_minor - 1"
      " where unused_minor > 0", Check.LINE, "the tax on its credit"),
+    ("update order_lines set from_period_id = null where unused_minor > 0", Check.LINE, "its credit, there being no period to credit,"),
     ("update order_lines set share_left = share_left - 1 where share_left is not null", Check.LINE, "the share that is left"),
     ("update order_lines set period_end = period_end + interval '1 hour' where interval is not null", Check.LINE, "the end of its period"),
     ("update order_lines set from_period_end = period_start where from_charged_minor > 0", Check.LINE, "the facts of its credit"),
@@ -180,8 +184,12 @@ BROKEN = [
     ("update invoices set timezone = 'Asia/Tokyo'", Check.INVOICE, "its time zone, that of the order,"),
     ("insert into receivables (invoice_id, amount_minor, currency, due_at, status) select id, 1, currency, issued_at, 'open'"
      " from invoices where due_minor > 0", Check.RECEIVABLE, "what is owed on it"),
+    ("insert into receivables (invoice_id, amount_minor, currency, due_at, status) select id, 1, currency, issued_at, 'open'"
+     " from invoices where due_minor > 0; update orders set status = 'refunded' where due_minor > 0",
+     Check.RECEIVABLE, "being owed though the order was refunded"),
     ("update invoice_lines set seats = seats + 1", Check.INVOICE, "seats"),
     ("update invoices set number = 'INV-1' where sequence = 1 and kind = 'invoice'", Check.INVOICE, "its number"),
+    ("update invoices set year = year + 1, number = replace(number, year::text, (year + 1)::text)", Check.INVOICE, "its year"),
     ("update subscription_periods set charged_minor = charged_minor + 1 where charged_minor > 0", Check.PERIOD, "what was charged for it, net and tax,"),
     ("update subscription_periods set unused_minor = unused_minor - 1 where unused_minor > 0", Check.PERIOD, "what was credited of it, net and tax,"),
     ("update subscription_periods set unused_tax_minor = unused_tax_minor - 1 where unused_tax_minor > 0", Check.CONSERVATION,
