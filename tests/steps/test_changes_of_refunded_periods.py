@@ -112,12 +112,12 @@ def test_goodwill_from_before_a_change_does_not_keep_the_period_that_the_change_
     assert world.balance(ada) == balance - 119_00
 
 
-def refunded_of_the_running_period(world: World) -> int:
+def refunded_of_the_running_period(world: World, product: str = "desk") -> int:
     of_running = (
         select(refunded_elsewhere.of_period())
         .select_from(SubscriptionPeriod)
         .join(Subscription, Subscription.id == SubscriptionPeriod.subscription_id)
-        .where(Subscription.product_code == "desk", SubscriptionPeriod.closed_at.is_(None))
+        .where(Subscription.product_code == product, SubscriptionPeriod.closed_at.is_(None))
     )
     with world.begin() as session:
         return session.scalars(of_running).one()
@@ -181,6 +181,14 @@ def test_of_a_charge_for_two_products_no_more_counts_for_what_one_of_them_was_ch
     assert changed.due_minor == 238_00 - 59_50
 
 
+def test_of_two_products_that_one_order_changed_only_the_one_whose_charge_went_back_counts(world: World) -> None:
+    ada, first, _ = bought(world)
+    world.buy(ada, purchase("wiki", "basic", seats=10))
+    world.buy(ada, change("desk", seats=20), change("wiki", seats=20))
+    goes_back(world, first, 119_00)
+    assert (refunded_of_the_running_period(world), refunded_of_the_running_period(world, "wiki")) == (119_00, 0)
+
+
 def test_goodwill_that_fails_after_a_change_covers_as_much_that_goes_back_then(world: World) -> None:
     ada = world.customer()
     bought = world.buy(ada, purchase("desk", interval=YEAR))
@@ -227,6 +235,14 @@ def test_a_trial_beside_what_went_back_is_changed_as_it_cost_nothing(world: Worl
     order = world.buy(ada, purchase("desk"), trial("chat", seats=2))
     goes_back(world, order.id, 119_00)
     assert world.buy(ada, change("chat", seats=3)).status is OrderStatus.COMPLETED
+
+
+def test_what_cost_nothing_beside_what_went_back_is_changed(world: World) -> None:
+    world.reprice("wiki", "basic", MONTH, 0)
+    ada = world.customer()
+    order = world.buy(ada, purchase("desk"), purchase("wiki", "basic"))
+    goes_back(world, order.id, 119_00)
+    assert world.buy(ada, change("wiki", seats=20)).status is OrderStatus.COMPLETED
 
 
 def test_what_went_back_of_a_charge_that_the_order_has_no_use_for_keeps_nothing_from_being_changed(
