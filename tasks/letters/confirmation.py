@@ -41,7 +41,7 @@ def confirmation(o: Occasion, *, credited_in: Mapping[int, str]) -> Content:
             ),
             *enclosed.told(w, o.enclosed),
             *_renewal(o),
-            Link(w.say("Your subscriptions"), f"{o.seller.public_url}/subscriptions"),
+            Link(w.say("Your subscriptions"), o.subscriptions_page),
         ),
         closing=o.closing,
     )

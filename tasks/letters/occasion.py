@@ -30,6 +30,10 @@ class Occasion:
         return Wording(self.order.language, self.order.currency, self.account.timezone)
 
     @property
+    def subscriptions_page(self) -> str:
+        return f"{self.seller.public_url}/subscriptions?account={self.order.account_id}"
+
+    @property
     def greeting(self) -> str:
         return self.w.say("Hello %(name)s,", name=self.contact.name)
 

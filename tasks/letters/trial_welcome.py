@@ -31,7 +31,7 @@ def trial_welcome(o: Occasion, *, trials: Sequence[OrderLine]) -> Content:
                     " monthly or annual billing."
                 )
             ),
-            Link(w.say("Subscribe"), f"{o.seller.public_url}/subscriptions"),
+            Link(w.say("Subscribe"), o.subscriptions_page),
         ),
         closing=o.closing,
     )

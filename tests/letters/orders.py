@@ -29,6 +29,7 @@ from tasks.policy import Seller
 from tasks.ports import Letter
 
 ORDER_ID = UUID("0192f000-0000-7000-8000-000000001001")
+ACCOUNT_ID = UUID("0192f000-0000-7000-8000-00000000c001")
 SUBSCRIPTION_ID = UUID("0192f000-0000-7000-8000-00000000a001")
 PERIOD_ID = UUID("0192f000-0000-7000-8000-00000000b001")
 SELLER = Seller(
@@ -114,6 +115,7 @@ def order_of(quoted: quote.Quoted, *, language: Language = Language.EN, currency
     facts: dict[str, Any] = {
         "id": ORDER_ID,
         "number": 1001,
+        "account_id": ACCOUNT_ID,
         "language": language,
         "currency": currency,
         "status": OrderStatus.OPEN,

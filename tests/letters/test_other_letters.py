@@ -11,7 +11,7 @@ from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.states import LetterKind, PaymentKind
 from tasks.letters.enclosed import Enclosed, Owed
-from tests.letters.orders import PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
+from tests.letters.orders import ACCOUNT_ID, PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
 
 CREDIT_NOTE = Enclosed(kind=InvoiceKind.CREDIT_NOTE, number="CN-2026-000001")
 SEATS_PAGE = f"https://billing.prorata.example/subscriptions/{SUBSCRIPTION_ID}/seats"
@@ -31,6 +31,14 @@ def test_a_trial_is_welcomed_with_its_length_and_end() -> None:
 
 def test_the_welcome_is_about_trials_only() -> None:
     assert "Desk" not in said(LetterKind.TRIAL_WELCOME, UPGRADE, TRIAL)
+
+
+@pytest.mark.parametrize("kind", [LetterKind.CONFIRMATION, LetterKind.TRIAL_WELCOME])
+def test_the_link_to_the_subscriptions_says_whose(kind: LetterKind) -> None:
+    page = f"https://billing.prorata.example/subscriptions?account={ACCOUNT_ID}"
+    made = letter(kind, priced(TRIAL))
+    assert f"\n{page}\n" in made.text
+    assert f'href="{page}"' in made.html
 
 
 @pytest.mark.parametrize(
