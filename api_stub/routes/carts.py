@@ -42,7 +42,7 @@ class CartView(BaseModel):
 
 @router.put("", summary="Replace the cart", responses=refuses("too-many-lines", "product-twice", "seats-out-of-range"))
 def put_cart(account_id: UUID, wanted: CartWanted, caller: OrdersWriter) -> CartView:
-    """Whether it may be ordered is for the quote to say."""
+    """Whether it may be ordered is for the quote to say. It stays until it is replaced or emptied: an order leaves it as it is."""
     with begin() as session:
         account = account_of(session, caller, account_id)
         try:

@@ -35,7 +35,10 @@ class QuoteWanted(Wanted):
     account_id: UUID
     contact_id: UUID = Field(description="who orders; only billing contacts may")
     lines: LinesWanted = Field(default=[], description="leave out with `from_cart`")
-    from_cart: StrictBool = Field(default=False, description="quote the account's stored cart")
+    from_cart: StrictBool = Field(
+        default=False,
+        description="quote the account's stored cart. An order does not empty it: `DELETE` the cart once the order is placed, or the next such quote asks for the same again",
+    )
 
 
 class TotalsView(BaseModel):
