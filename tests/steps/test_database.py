@@ -1,4 +1,4 @@
-"""What must never be is refused by the database itself; and the migrations make the very tables that the models describe."""
+"""What must never be is refused by the database itself."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import BigInteger, create_engine, insert, text, update
+from sqlalchemy import BigInteger, insert, text, update
 from sqlalchemy.exc import IntegrityError
 
 from models import ledger, tables
@@ -20,43 +20,6 @@ from models.states import AttemptStatus, OrderStatus, RefundState
 from models.subscriptions import SeatAssignment, Subscription, SubscriptionPeriod, Trial
 from tasks.personal_data import erasure
 from tests.support.world import Customer, World, purchase, trial
-from worker.embedded import PostgresServer
-
-CATALOGUE = {
-    "columns": """
-        select table_name, column_name, data_type, character_maximum_length, numeric_precision, numeric_scale,
-               domain_name, is_nullable, column_default, is_identity, identity_generation
-        from information_schema.columns where table_schema = 'public' order by 1, 2""",
-    "constraints": """
-        select conrelid::regclass::text, conname, contype::text, replace(pg_get_constraintdef(oid), ' NOT VALID', '')
-        from pg_constraint where connamespace = 'public'::regnamespace order by 1, 2""",
-    "indexes": "select tablename, indexname, indexdef from pg_indexes where schemaname = 'public' order by 1, 2",
-}
-
-
-def catalogue(url: str, what: str) -> set[tuple[Any, ...]]:
-    engine = create_engine(url)
-    with engine.connect() as connection:
-        rows = {tuple(row) for row in connection.execute(text(CATALOGUE[what])) if row[0] != "alembic_version"}
-    engine.dispose()
-    return rows
-
-
-@pytest.fixture(scope="module")
-def created_url(postgres_server: PostgresServer) -> str:
-    """A database made from the models alone."""
-    url = postgres_server.create_database("created")
-    engine = create_engine(url)
-    tables.metadata.create_all(engine)
-    engine.dispose()
-    return url
-
-
-@pytest.mark.parametrize("what", CATALOGUE)
-def test_migrations_and_models_agree(database_url: str, created_url: str, what: str) -> None:
-    migrated, described = catalogue(database_url, what), catalogue(created_url, what)
-    assert migrated - described == set()
-    assert described - migrated == set()
 
 
 def test_every_amount_has_64_bits() -> None:

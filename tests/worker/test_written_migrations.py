@@ -12,7 +12,7 @@ from alembic import command
 
 from models import migrations
 from models.accounts import Language
-from tests.steps.test_database import CATALOGUE, catalogue
+from tests.support.database_catalogue import catalogue
 
 ROOT = Path(__file__).parents[2]
 NEXT = f"{int(migrations.head()) + 1:04}"
@@ -79,7 +79,7 @@ def python(statement: str) -> str:
 def test_what_alembic_writes_runs_makes_what_the_models_say_and_can_be_taken_back(
     run: Callable[[str], None], tmp_path: Path, fresh_database_url: str
 ) -> None:
-    before = {what: catalogue(fresh_database_url, what) for what in CATALOGUE}
+    before = catalogue(fresh_database_url)
     (documented,) = re.findall(r"^(\.venv/bin/python -c .*?)\n```", DOCUMENT, re.MULTILINE | re.DOTALL)
     run("set -e\n" + documented.replace(".venv/bin", str(BIN)))
     [written] = (tmp_path / "models/migrations/versions").glob(f"{NEXT}_*.py")
@@ -91,10 +91,10 @@ def test_what_alembic_writes_runs_makes_what_the_models_say_and_can_be_taken_bac
     run(f"{BIN}/ruff check models/migrations && {BIN}/ruff format --check models/migrations")
     run(python("migrations.upgrade('$PRORATA_DATABASE_URL')"))
     run(python("from alembic import command; command.check(migrations.config('$PRORATA_DATABASE_URL'))"))
-    domains = {row[:2]: row[6] for row in catalogue(fresh_database_url, "columns")}
+    domains = {row[:2]: row[6] for row in catalogue(fresh_database_url)["columns"]}
     assert (domains["badges", "colour"], domains["orders", "spoken"]) == ("colour", "language")
     run(python(f"migrations.downgrade('$PRORATA_DATABASE_URL', '{migrations.head()}')"))
-    assert {what: catalogue(fresh_database_url, what) for what in CATALOGUE} == before
+    assert catalogue(fresh_database_url) == before
 
 
 def test_nothing_is_written_where_nothing_has_changed(fresh_database_url: str) -> None:
