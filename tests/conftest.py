@@ -1,5 +1,6 @@
 """Fixtures for every test, and where their files lie."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -29,6 +30,13 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
     # In colours, with the source around each line, a logged error takes longer than most tests.
     ConsoleRenderer.get_active().exception_formatter = plain_traceback
+    gc.disable()  # until all tests are there: what is made until then stays
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but not among the tests: there are seven thousand."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
