@@ -9,6 +9,7 @@ from sqlalchemy import event
 from models.orders import Order
 from tests.api.conftest import Api, problem, purchase
 from tests.support import world as worlds
+from tests.support.engines import forget_connections
 from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.world import Customer, World
 
@@ -100,7 +101,7 @@ def test_a_list_is_planned_for_the_key_and_statuses_asked_for_however_often_it_i
     api.order(ada, purchase())
     engine = world.transactions.engine
     event.listen(engine, "connect", lambda connection, _: setattr(connection, "prepare_threshold", 0))
-    engine.dispose()
+    forget_connections(engine)
     event.listen(engine, "after_cursor_execute", look)
     for _ in range(8):
         assert api.get(path).status_code == 200

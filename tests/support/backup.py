@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from tasks import wiring
-from tests.support.engines import forget_connections
 from tests.support.world import World
 from worker.database import Transactions
 from worker.embedded import PostgresServer
@@ -24,7 +23,7 @@ def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]
 
         def back_up() -> Restore:
             here: Engine = world.transactions.engine
-            forget_connections(here)
+            here.dispose()
             name = f"{here.url.database}_backup"
             with left_alone(postgres_server, str(here.url.database)):
                 kept = create_engine(postgres_server.create_database(name, template=here.url.database))

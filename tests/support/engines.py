@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from functools import cache
+from select import select
 from typing import Any, cast
 
 import psycopg
@@ -25,7 +26,12 @@ def engine_for(database_url: str, *, pool_size: int) -> Engine:
     idle = idle_connections[database_url]
 
     def connection() -> Any:
-        return idle.pop() if idle else dialect.connect(**arguments)
+        while idle:
+            kept = idle.pop()
+            if not select([kept], [], [], 0)[0]:
+                return kept
+            kept.close()  # the server has something to say, which is that it has ended it
+        return dialect.connect(**arguments)
 
     pool = QueuePool(connection, pool_size=pool_size, dialect=dialect)
     set_up = dialect.on_connect()
