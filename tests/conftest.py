@@ -25,7 +25,7 @@ _ENOUGH = 4 * 1024**3
 
 
 def pytest_configure() -> None:
-    """Let temporary folders lie in memory where there is room: most tests have a database of their own, copied twenty times as fast there."""
+    """Let temporary folders lie in memory where there is room: databases are copied twenty times as fast there."""
     if _IN_MEMORY.is_dir() and os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ENOUGH:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
     # In colours, with the source around each line, a logged error takes longer than most tests.

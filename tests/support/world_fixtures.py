@@ -1,4 +1,4 @@
-"""A world for each test: what lasts as long as the test run, and a database of its own."""
+"""A world for each test: what lasts as long as the test run, and a database that nobody else has meanwhile."""
 
 from collections.abc import Iterator
 
