@@ -100,6 +100,7 @@ class Invoice(Base):
             "sign = -1 or due_minor = total_minor + to_balance_minor - balance_used_minor - paid_before_minor",
             name="settlement_adds_up",
         ),
+        Index("ix_invoices_account", "account_id", "id"),
         Index("ix_invoices_corrects_id", "corrects_id", postgresql_where="corrects_id is not null"),
     )
 
@@ -115,7 +116,7 @@ class Invoice(Base):
     cause: Mapped[str] = mapped_column(String(120), unique=True)
     """why it was issued, e.g. `order:{id}:invoice`: a cause is invoiced once"""
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id"), index=True)
-    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id"))
     corrects_id: Mapped[UUID | None] = mapped_column(ForeignKey("invoices.id"))
     corrects_number: Mapped[str | None] = mapped_column(String(30))
     sign: Mapped[int] = mapped_column(SmallInteger, default=1)

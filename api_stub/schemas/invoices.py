@@ -36,7 +36,7 @@ class InvoiceView(BaseModel):
     order_id: UUID
     issued_on: date
     corrects: str | None = Field(
-        description="number of the one document that this one corrects, replaces or cancels as a whole"
+        description="number of the one document that this one corrects, replaces, or cancels in whole or in part (see `reason`)"
     )
     corrects_all: list[str] = Field(
         description="numbers of all documents that this one corrects, as it names them itself: that one or, on an order's"
@@ -54,6 +54,7 @@ class InvoiceList(BaseModel):
     """In the order of their issue; empty where nothing was invoiced, such as for trials."""
 
     invoices: list[InvoiceView] = Field(
-        description="a credit note says in `corrects` which one it cancels as a whole, and an invoice which one it replaces"
+        description="`corrects` of a credit note says which document it cancels as a whole (`reason` is `refund` or `vat_number_invalid`), or of which it gives back the VAT only, "
+        "so that the rest stays in force (`vat_number_confirmed`); `corrects` of an invoice, which one it replaces"
     )
     next_after: UUID | None = Field(description=NEXT_AFTER)

@@ -17,9 +17,10 @@ from models.account_lock import lock_account
 from models.accounts import Account, PaymentMethod, PaymentMethodStatus
 from models.base import uuid7
 from models.cart_facts import UnknownAccount
-from models.orders import Order
+from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.prepared import Prepared
+from models.rules.cart import Action
 from models.states import UNTIL_CHARGED, AttemptStatus, OrderStatus
 from tasks.errors import CustomerDeleted, KeyReused, KeySpent, Refused
 from tasks.ports import StoredPaymentMethod
@@ -122,6 +123,7 @@ def remove(session: Session, account_id: UUID) -> None:
     is_charged_next = (
         Order.status.in_((OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION)),
         Order.next_step.in_(UNTIL_CHARGED),
+        Order.lines.any(OrderLine.action != Action.TRIAL),
     )
     may_charge = or_(and_(*is_charged_next), Order.status == OrderStatus.AWAITING_AUTHENTICATION)
     query = select(Order.id).where(Order.account_id == account_id, may_charge).order_by(Order.number)

@@ -6,6 +6,7 @@ import pytest
 
 from tasks.billing import receivables
 from tests.api.conftest import Api
+from tests.support.many_orders import Plans
 from tests.support.vat_outage import corrected_invoice
 from tests.support.world import Customer, World, purchase
 
@@ -42,3 +43,12 @@ def test_nobody_sees_the_documents_of_another_account(world: World, api: Api, ad
     world.buy(bob, purchase("desk"))
     assert api.get(f"/v1/accounts/{bob.account_id}/invoices").status_code == 404
     assert api.get(f"/v1/accounts/{ada.account_id}/invoices").json() == {"invoices": [], "next_after": None}
+
+
+def test_they_are_found_by_an_index_of_the_account_s(world: World, api: Api, ada: Customer) -> None:
+    """One of all documents by their id passes all that are older than the account's."""
+    world.buy(ada, purchase("chat"))
+    with Plans(world, "invoices") as plans:
+        assert api.get(f"/v1/accounts/{ada.account_id}/invoices").status_code == 200
+    [plan] = plans.noted
+    assert "ix_invoices_account " in plan, plan

@@ -11,7 +11,7 @@ from models.states import OrderStatus, PaymentKind, Step
 from tests.api.conftest import Api, problem
 from tests.support.payment import ASKS_BANK, DECLINES
 from tests.support.vat_outage import NUMBER
-from tests.support.world import Customer, World, purchase
+from tests.support.world import Customer, World, purchase, trial
 
 
 def path(customer: Customer) -> str:
@@ -68,6 +68,12 @@ def test_a_card_that_an_open_order_is_about_to_charge_stays(world: World, api: A
     assert card(api, ada) == "4242"
     assert world.run(order_id).status is OrderStatus.COMPLETED
     assert (removed(api, ada), card(api, ada)) == (204, None)
+
+
+def test_a_trial_charges_nothing_and_keeps_no_card(world: World, api: Api, ada: Customer) -> None:
+    order_id = world.place(ada, trial("chat"))
+    world.park(order_id)
+    assert removed(api, ada) == 204
 
 
 def test_a_card_that_was_charged_may_be_removed_before_its_order_is_completed(

@@ -49,6 +49,8 @@ def done_with(engine: Engine) -> None:
         connection = cast(psycopg.Connection, lent.driver_connection)
         if connection.prepare_threshold == _PREPARED_AFTER:
             lent.detach()
+            connection.execute("RESET ALL")
+            connection.commit()
             idle.append(connection)
     engine.dispose()
 
