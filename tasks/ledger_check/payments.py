@@ -1,6 +1,6 @@
 """Checks that the charge is what was due, and that charges that had to be undone were refunded."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from models.payments import RefundAttempt
@@ -70,7 +70,7 @@ def _check_unexpected(book: OrderBook) -> Found:
         noted = disputes.latest(book.disputes, charge.attempt)
         waits = any(map(_is_undecided, noted))
         for facts in noted:
-            at_bank, counted = _at_bank(facts, settled.get(charge.attempt, ()))
+            at_bank, counted = _at_bank(facts, settled.get(charge.attempt, {}))
             if facts["currency"] == charge.currency:
                 by_bank += at_bank - counted
             elif at_bank != counted:
@@ -98,7 +98,7 @@ def _check_disputes(book: OrderBook, taken: Iterable[int]) -> Found:
             continue
         for facts in disputes.latest(book.disputes, attempt):
             what = f"what the customer's bank took back (dispute {facts['dispute']}, {facts['status']})"
-            at_bank, counted = _at_bank(facts, settled.get(attempt, ()))
+            at_bank, counted = _at_bank(facts, settled.get(attempt, {}))
             yield from differs(Check.REFUND, book.where, what, counted, at_bank, waits=_is_undecided(facts))
 
 
@@ -106,22 +106,23 @@ def _is_undecided(facts: Mapping[str, Any]) -> bool:
     return bool(facts["status"] == DisputeStatus.CHARGEBACK)
 
 
-def _at_bank(facts: Mapping[str, Any], counted: Container[str]) -> tuple[int, int]:
-    """What the bank has by a dispute, and how much of that is a part of what a person recorded as given back. counted: the disputes that are."""
+def _at_bank(facts: Mapping[str, Any], counted: Mapping[str, int]) -> tuple[int, int]:
+    """What the bank has by a dispute, and how much it had when a person recorded it as given back. counted: those sums, by dispute."""
     taken = facts["amount_minor"] if facts["status"] in TAKEN_BACK else 0
-    return taken, facts["amount_minor"] if facts["dispute"] in counted else 0
+    return taken, counted.get(facts["dispute"], 0)
 
 
-def _settled(book: OrderBook) -> dict[int, set[str]]:
-    """The disputes that were lost when a person recorded a charge as given back by other means, or by the bank, and those that a person has settled; by the charge's attempt."""
+def _settled(book: OrderBook) -> dict[int, dict[str, int]]:
+    """The amounts, as noted then, of the disputes that were lost when a person recorded a charge as given back by other means, or by the bank, and of those that a person has settled; by the charge's attempt."""
     charges = {refund.attempt: refund.charge_attempt for refund in book.refunds if refunded.is_settled_outside(refund)}
-    settled = dict[int, set[str]]()
+    settled = dict[int, dict[str, int]]()
     for entry in book.settled:
         if (attempt := entry.facts["attempt"]) in charges:
             before = disputes.latest((noted for noted in book.disputes if noted.id < entry.id), charges[attempt])
-            settled[charges[attempt]] = {facts["dispute"] for facts in before if facts["status"] == DisputeStatus.LOST}
+            lost = (facts for facts in before if facts["status"] == DisputeStatus.LOST)
+            settled[charges[attempt]] = {facts["dispute"]: facts["amount_minor"] for facts in lost}
     for entry in book.disputes_settled:
-        settled.setdefault(entry.facts["attempt"], set()).add(entry.facts["dispute"])
+        settled.setdefault(entry.facts["attempt"], {})[entry.facts["dispute"]] = entry.facts["amount_minor"]
     return settled
 
 

@@ -1,4 +1,4 @@
-"""Disputes that have turned since a person recorded an order's charge as given back: what was told then of who has the money is true no more."""
+"""Disputes that have turned, or have another amount, since a person recorded an order's charge as given back: what was told then of who has the money is true no more."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from models import disputed_charges
 from models.orders import Order, OrderEvent
+from models.rules.currency import format_amount
 from models.states import DisputeStatus, LetterKind
 from models.timeline_kinds import Kind
 from tasks.refunds import disputes, refunded
@@ -15,16 +16,22 @@ from tasks.refunds import disputes, refunded
 
 def why_untrue(session: Session, order: Order) -> str | None:
     """Why the notice, which says what the customer's bank returns, is not to be sent; None if it is still true."""
-    for facts in turned(session, order):
+    for then, facts in turned(session, order):
+        had, has = (format_amount(each["amount_minor"], each["currency"]) for each in (then, facts))
+        since = (
+            f"lost with {had} when that was recorded, is lost with {has} now"
+            if _is_lost(facts)
+            else f"lost when that was recorded, is {facts['status']} now"
+        )
         return (
-            f"the {LetterKind.REFUND_NOTICE} of order {order.number} says what the customer's bank returns, but dispute {facts['dispute']}, lost when that was recorded, "
-            f"is {facts['status']} now: docs/disputes.md, A disputed charge, says who has the money"
+            f"the {LetterKind.REFUND_NOTICE} of order {order.number} says what the customer's bank returns, but dispute {facts['dispute']}, {since}: "
+            "docs/disputes.md, A disputed charge, says who has the money"
         )
     return None
 
 
-def turned(session: Session, order: Order) -> Sequence[Mapping[str, Any]]:
-    """What is noted now of those disputes of the order's own charge that were lost then, and are not any more."""
+def turned(session: Session, order: Order) -> Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """What was noted then, and is now, of those disputes of the order's own charge that were lost then, and are not any more, or with another amount."""
     charge = refunded.succeeded_charge(session, order)
     attempt = refunded.recorded_outside(session, charge) if charge is not None else None
     if charge is None or attempt is None:
@@ -37,8 +44,9 @@ def turned(session: Session, order: Order) -> Sequence[Mapping[str, Any]]:
             now.append(entry)
         elif entry.facts["attempt"] == attempt.attempt:
             before = list(now)
-    lost = {each["dispute"] for each in disputes.latest(before, charge.attempt) if _is_lost(each)}
-    return [each for each in disputes.latest(now, charge.attempt) if each["dispute"] in lost and not _is_lost(each)]
+    lost = {each["dispute"]: each for each in disputes.latest(before, charge.attempt) if _is_lost(each)}
+    pairs = ((lost[each["dispute"]], each) for each in disputes.latest(now, charge.attempt) if each["dispute"] in lost)
+    return [(then, each) for then, each in pairs if not _is_lost(each) or then["amount_minor"] != each["amount_minor"]]
 
 
 def _is_lost(facts: Mapping[str, Any]) -> bool:

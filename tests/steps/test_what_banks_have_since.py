@@ -1,0 +1,80 @@
+"""A lost dispute of another amount than when a person recorded what was given back: the customer has less than all since, or more."""
+
+import re
+
+import pytest
+
+from models.states import OrderStatus, Step
+from tasks.errors import Misconfigured
+from tasks.operating import dispute_settlements, outside_refunds, resumption, unexpected_refunds
+from tests.support.disputes import BY_BANK, bought, dispute, named, noted, told_by_whom
+from tests.support.payment import given_up_and_paid_late
+from tests.support.world import World
+
+LOST = "what the customer's bank took back (dispute du_1, lost)"
+
+
+def lost_with(world: World, charge: str, minor: int) -> None:
+    [made] = world.stripe.client().v1.disputes.list({"payment_intent": charge}).data
+    world.stripe.control("change", id=made.id, values={"amount": minor})
+    world.notify(charge, "charge.dispute.funds_reinstated")
+
+
+@pytest.mark.parametrize(("first", "since"), [(119_00, 100_00), (100_00, 119_00)])
+def test_what_the_bank_has_of_a_charge_is_named_if_it_is_not_what_was_recorded(
+    world: World, first: int, since: int
+) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge, "lost", amount=first)
+    outside_refunds.settle(order_id, by="Olga", why="dispute lost", rest_paid=True)
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+    lost_with(world, charge, since)
+    assert noted(world, order_id)[1:] == [("dispute.closed", "lost", since)]
+    assert named(world) == [(LOST, str(first), str(since))]
+    lost_with(world, charge, first)
+    assert named(world) == []
+
+
+def test_a_notice_with_another_sum_than_the_bank_has_now_is_not_sent_by_itself(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    dispute(world, charge, "lost")
+    outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+    lost_with(world, charge, 100_00)
+    with pytest.raises(Misconfigured) as refused:
+        world.run(order_id)
+    assert re.sub(r"du_\w+", "du_1", str(refused.value)).startswith(
+        "the refund_notice of order 1001 says what the customer's bank returns, but dispute du_1, lost with 119.00 EUR when that was recorded, "
+        "is lost with 100.00 EUR now: docs/disputes.md, A disputed charge, says who has the money"
+    )
+    assert told_by_whom(world, ada) is None
+    lost_with(world, charge, 119_00)
+    with world.begin() as session:
+        at = Step.SEND_REFUND_NOTICE
+        resumption.resume(session, order_id, resumption.Resumption(at, at), by="Olga")
+    assert (world.run(order_id).status, told_by_whom(world, ada)) == (OrderStatus.REFUNDED, BY_BANK)
+
+
+@pytest.mark.parametrize(("since", "has"), [(10_00, "11000"), (30_00, "13000")])
+def test_what_it_has_of_an_unexpected_charge_is_named_until_what_that_leaves_is_recorded_too(
+    world: World, since: int, has: str
+) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    dispute(world, late, "lost", amount=19_00)
+    world.notify(late, "charge.dispute.closed")
+    unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
+    assert named(world) == []
+    lost_with(world, late, since)
+    assert named(world) == [("what went back of the unexpected charge pi_1", "11900", has)]
+    if since == 10_00:
+        assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (9_00, "EUR")
+        assert named(world) == []
+
+
+def test_what_it_has_is_named_if_it_is_not_what_a_dispute_was_settled_with(world: World) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge, "lost")
+    dispute_settlements.settle(order_id, by="Olga", why="transfer", paid_again=True)
+    assert named(world) == []
+    lost_with(world, charge, 100_00)
+    assert named(world) == [(LOST, "11900", "10000")]
