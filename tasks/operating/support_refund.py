@@ -150,7 +150,7 @@ def _first_there(session: Session, order: Order, charge: ChargeAttempt, elsewher
         return told
     only = f"only {format_amount(rest - vat, charge.currency)}" if rest > vat else "nothing"
     return (
-        f"{told}. Of that {format_amount(vat, charge.currency)} is VAT that was to be paid by other means, once: if it was, refund {only} there, "
+        f"{told}. Of that {format_amount(vat, charge.currency)} is VAT that was to be paid by other means than a refund in the dashboard, once: if it was, refund {only} there, "
         f"and run `prorata orders refunded-outside {order.number} --rest-paid`"
     )
 

@@ -178,7 +178,7 @@ def but_vat(owed_minor: int, vat_minor: int, currency: str) -> str:
         return ""
     rest = owed_minor - vat_minor
     only = f"only {format_amount(rest, currency)}" if rest else "nothing"
-    return f". Of that {format_amount(vat_minor, currency)} is VAT that was to be paid by other means, once: if it was, pay {only}"
+    return f". Of that {format_amount(vat_minor, currency)} is VAT that was to be paid by other means than a refund in the dashboard, once: if it was, pay {only}"
 
 
 def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_minor: int, currency: str) -> str:

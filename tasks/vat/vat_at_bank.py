@@ -95,6 +95,7 @@ def payable_by_a_person(session: Session, order: Order, charge: ChargeAttempt) -
     """The most VAT of the order that a person may have paid once the registry had answered; whether they did is recorded nowhere.
 
     That is what they were told to pay then, and what the dashboard had refunded of the charge, so that they were not told of it, and has failed since.
+    It is not less if the dashboard refunded something since: that may have been the rest without VAT that they paid by other means.
     """
     kinds = (Kind.VAT_FOLLOWED_UP, *WENT_BACK, *CAME_BACK)
     entries = select(OrderEvent.kind, OrderEvent.facts).where(

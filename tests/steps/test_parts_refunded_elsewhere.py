@@ -98,7 +98,7 @@ def settle(order_id: UUID) -> Recorded:
 def test_vat_that_was_paid_by_other_means_is_not_refunded_with_the_rest(world: World) -> None:
     eva, order_id = vat_is_left_to_a_person(world)
     told = (
-        r"Refund the remaining 113.00 EUR there, too; .* Of that 13.00 EUR is VAT that was to be paid by other means, once: "
+        r"Refund the remaining 113.00 EUR there, too; .* Of that 13.00 EUR is VAT that was to be paid by other means than a refund in the dashboard, once: "
         r"if it was, refund only 100.00 EUR there, and run `prorata orders refunded-outside 1001 --rest-paid`"
     )
     with pytest.raises(NotPossible, match=told):
@@ -118,6 +118,18 @@ def test_vat_that_was_paid_by_other_means_is_not_refunded_with_the_rest(world: W
         "ended",
     )
     assert named(world) == []
+
+
+def test_vat_that_was_paid_in_the_dashboard_is_not_said_to_be_a_part_of_the_rest_that_was_paid(world: World) -> None:
+    eva, order_id = vat_is_left_to_a_person(world)
+    goes_back(world, order_id, 13_00)
+    told = r"remaining 100.00 EUR there, too; .* by other means than a refund in the dashboard, once: if it was, refund only 87.00 EUR there"
+    with pytest.raises(NotPossible, match=told):
+        give_back(order_id)
+    goes_back(world, order_id, 100_00)
+    give_back(order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert (sorted(world.given_back(eva)), named(world)) == ([7_00, 13_00, 100_00], [])
 
 
 def test_vat_that_was_not_paid_by_other_means_is_refunded_with_the_rest(world: World) -> None:

@@ -365,7 +365,7 @@ def test_who_records_that_the_rest_was_paid_is_told_which_part_of_it_is_vat_that
     *_, owed = run("refunded-outside", order.id, "--rest-paid", "--why", "rest by transfer").stdout.splitlines()
     assert owed == (
         "The customer is owed 115.00 EUR of this charge: pay that by other means, if you have not yet. "
-        "Of that 15.00 EUR is VAT that was to be paid by other means, once: if it was, pay only 100.00 EUR."
+        "Of that 15.00 EUR is VAT that was to be paid by other means than a refund in the dashboard, once: if it was, pay only 100.00 EUR."
     )
 
 
