@@ -113,8 +113,12 @@ def report(order_id: UUID, dispute: Dispute) -> None:
 
 
 def in_the_way(disputes: Sequence[Dispute]) -> Dispute | None:
-    """The dispute because of which the provider refunds nothing of the charge."""
-    taken = [each for each in disputes if not each.refundable and each.status in _WORST_FIRST]
+    """The dispute because of which nothing of the charge is to be refunded: the provider refuses to, or would, although it has let the bank keep the money."""
+    taken = [
+        each
+        for each in disputes
+        if each.status is DisputeStatus.LOST or (not each.refundable and each.status in _WORST_FIRST)
+    ]
     return min(taken, key=lambda each: _WORST_FIRST.index(each.status), default=None)
 
 

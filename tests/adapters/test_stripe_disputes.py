@@ -91,18 +91,44 @@ def test_a_prevented_dispute_that_was_resolved_counts_as_lost_and_lets_nothing_b
 
 
 @pytest.mark.parametrize(
+    ("amounts", "read"),
+    [
+        ((-100_00, 94_99), DisputeStatus.LOST),
+        ((-100_00, 95_00), DisputeStatus.CLOSED),
+        ((-10000_00, 9999_99), DisputeStatus.CLOSED),
+        ((-100_00, 101_00), DisputeStatus.CLOSED),
+    ],
+)
+def test_a_prevented_dispute_that_was_given_back_at_another_rate_is_closed(
+    stripe_server: StripeStandIn,
+    payments: StripePayments,
+    buyer: Buyer,
+    amounts: tuple[int, ...],
+    read: DisputeStatus,
+) -> None:
+    ref = charged(buyer, payments)
+    prevented = dispute(stripe_server, ref, "prevented", case_type="resolution")
+    balance_transactions(stripe_server, prevented, *amounts, currency="usd")
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert found.status is read
+
+
+@pytest.mark.parametrize(
     ("amounts", "kept"),
     [
         ((), 11_90),
         ((-11_90,), 11_90),
         ((-11_90, 1_90), 10_00),
-        ((-11_90, 11_89), 1),
+        ((-11_90, 11_89), 11_90),
+        ((-100_00, 95_00), 11_90),  # put back, but for exchange rates
+        ((-100_00, 94_99), 60),
         ((-10_12, 1_62), 10_00),  # 9.995..., half up
         ((-2, 1), 5_95),
         ((-23_80, 1), 11_90),  # 11.8995, half up
+        ((1_90, -11_90), 10_00),
         ((-11_90, 11_90), 11_90),
         ((-11_90, 11_90, -11_90, 1_90), 10_00),
-        ((-6_00, -5_90, 1_90), 11_90),
+        ((-6_00, -5_90, 1_90), 10_00),
         ((-11_90, 12_00), 11_90),
         ((11_90,), 11_90),
     ],

@@ -53,6 +53,27 @@ def test_what_the_bank_gave_back_of_a_partially_won_dispute_is_owed_where_it_was
         outside_refunds.settle(order_id, by="Olga", why="dispute lost")
 
 
+def test_what_was_put_back_at_another_rate_and_taken_again_on_appeal_is_not_owed(world: World) -> None:
+    """The provider lists the first two movements of its balance, and not that the bank took the money again."""
+    _, order_id, charge = bought(world)
+    lost = dispute(world, charge, "lost")
+    put_back = [{"object": "balance_transaction", "amount": amount, "currency": "usd"} for amount in (-130_00, 129_60)]
+    world.stripe.control("change", id=lost, values={"balance_transactions": put_back})
+    with pytest.raises(NotPossible, match=r"has taken 119\.00 EUR of .* do not give it back in any other way"):
+        give_back(order_id)
+    assert outside_refunds.settle(order_id, by="Olga", why="dispute lost").owed_minor == 0
+
+
+def test_what_a_resolved_dispute_took_is_not_refunded_though_the_provider_would(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    resolved = dispute(world, charge, "prevented", case_type="resolution")
+    world.stripe.control("change", id=resolved, values={"is_charge_refundable": True})
+    with pytest.raises(NotPossible, match=r"has taken 119\.00 EUR of .* do not give it back in any other way"):
+        give_back(order_id)
+    assert outside_refunds.settle(order_id, by="Olga", why="dispute lost").owed_minor == 0
+    assert (world.run(order_id).status, world.given_back(ada)) == (OrderStatus.REFUNDED, [])
+
+
 RATE = r"A small rest may be only a difference of exchange rates: look at the dispute in the provider's dashboard first"
 
 

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import accumulate
+from typing import Final
 
 import stripe
 
@@ -10,6 +12,9 @@ from models.states import DisputeStatus
 from tasks.ports import Dispute
 from worker.adapters.stripe_amounts import from_stripe
 from worker.adapters.stripe_reading import ref_of
+
+_RATES_DIFFER: Final = Fraction(5, 100)
+"""By how much of what was withdrawn less may be put back, because it is converted at another day's rate."""
 
 _STATUS = {
     "warning_needs_response": DisputeStatus.INQUIRY,
@@ -43,10 +48,9 @@ def _status(found: stripe.Dispute) -> DisputeStatus:
     """One that is newer than this code is taken for the worst: nobody must pay meanwhile."""
     if found.status != "prevented":
         return _STATUS.get(found.status, DisputeStatus.CHARGEBACK)
-    withdrawn, net = _moved(found)
-    if net > 0:
+    if _part_kept(found):
         return DisputeStatus.LOST
-    if _case_type(found) == "resolution" and not withdrawn:  # the customer has the money, or will
+    if _case_type(found) == "resolution" and not found.balance_transactions:  # the customer has the money, or will
         return DisputeStatus.CHARGEBACK
     return DisputeStatus.CLOSED
 
@@ -54,19 +58,22 @@ def _status(found: stripe.Dispute) -> DisputeStatus:
 def _kept_minor(found: stripe.Dispute, amount_minor: int) -> int:
     """How much of a lost dispute the bank has kept: Stripe calls one that was partially won lost, too, and its amount stays that of the whole.
 
-    The balance transactions may be in another currency, that of our balance, so only their ratio counts. All, where they do not tell that it was less:
-    Stripe lists two at most, and whoever has taken the money a second time is not paid.
+    All, where nothing was put back, or as much as was withdrawn: Stripe lists two balance transactions at most, and whoever has taken the money a second
+    time is not paid.
     """
-    withdrawn, net = _moved(found)
-    if net <= 0:
-        return amount_minor
-    return min(amount_minor, round_half_up(Fraction(amount_minor * net, withdrawn)))
+    part = _part_kept(found)
+    return round_half_up(amount_minor * part) if part else amount_minor
 
 
-def _moved(found: stripe.Dispute) -> tuple[int, int]:
-    """What was withdrawn from our balance (at once, as it may be withdrawn again on appeal), and how much is not back there; both without fees."""
+def _part_kept(found: stripe.Dispute) -> Fraction:
+    """Which part of what was withdrawn from our balance is not back there; both without fees. 0 if about all is, or nothing was withdrawn.
+
+    The balance transactions may be in another currency, that of our balance, so only their ratio counts.
+    """
     amounts = [moved.amount for moved in found.balance_transactions]
-    return -min(amounts, default=0), -sum(amounts)
+    withdrawn = -min((*amounts, *accumulate(amounts)), default=0)  # at one time, as it may be withdrawn again on appeal
+    part = Fraction(-sum(amounts), withdrawn) if withdrawn > 0 else Fraction(0)
+    return part if part > _RATES_DIFFER else Fraction(0)
 
 
 def _case_type(found: stripe.Dispute) -> str | None:
