@@ -90,6 +90,27 @@ def test_a_prevented_dispute_that_was_resolved_counts_as_lost_and_lets_nothing_b
     assert found.status is DisputeStatus.CLOSED, "it was given back to us"
 
 
+def test_a_resolution_that_took_nothing_is_closed_once_refunds_have_returned_all_of_the_charge(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer
+) -> None:
+    def read() -> DisputeStatus:
+        [found] = payments.find_disputes(charge_ref=ref)
+        around = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1)
+        assert found in payments.disputes_made(*around)
+        return found.status
+
+    ref = charged(buyer, payments)
+    prevented = dispute(stripe_server, ref, "prevented", case_type="resolution")
+    balance_transactions(stripe_server, prevented)
+    client = stripe_server.client()
+    client.v1.refunds.create({"payment_intent": ref, "amount": 11_89})
+    assert read() is DisputeStatus.CHARGEBACK
+    client.v1.refunds.create({"payment_intent": ref, "amount": 1})
+    assert read() is DisputeStatus.CLOSED
+    balance_transactions(stripe_server, prevented, -11_90)
+    assert read() is DisputeStatus.LOST, "the money is gone twice"
+
+
 @pytest.mark.parametrize(
     ("amounts", "read"),
     [

@@ -24,6 +24,18 @@ def test_what_a_resolved_dispute_gave_the_customer_is_neither_credited_nor_owed(
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
 
 
+def test_a_dispute_that_was_resolved_by_a_refund_is_waited_for_no_more(world: World) -> None:
+    _, order_id, charge = bought(world)
+    resolved = dispute(world, charge, "prevented", case_type="resolution")
+    world.stripe.control("change", id=resolved, values={"balance_transactions": []})
+    world.notify(charge, "charge.dispute.closed")
+    refund_by_hand(world, order_id, 119_00)
+    world.notify(charge, "charge.refunded")
+    assert noted(world, order_id) == [("charge.disputed", "chargeback", 119_00), ("dispute.closed", "closed", 119_00)]
+    give_back(order_id)
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
 def test_a_dispute_that_was_blocked_changes_nothing(world: World) -> None:
     ada, order_id, charge = bought(world)
     dispute(world, charge, "prevented")

@@ -17,7 +17,7 @@ from typing import NoReturn
 from uuid import UUID
 
 import stripe
-from stripe.params import CustomerCreateParams
+from stripe.params import CustomerCreateParams, DisputeListParams
 
 from tasks.errors import Misconfigured, OutcomeUnknown, PaymentMethodRefused, Refused
 from tasks.ports import (
@@ -267,7 +267,12 @@ class StripePayments:
 
     def find_disputes(self, *, charge_ref: str) -> Sequence[Dispute]:
         def listed() -> Sequence[Dispute]:
-            disputes = self._client.v1.disputes.list({"payment_intent": charge_ref, "limit": pages.PAGE})
+            asked: DisputeListParams = {
+                "payment_intent": charge_ref,
+                "limit": pages.PAGE,
+                "expand": stripe_disputes.WITH,
+            }
+            disputes = self._client.v1.disputes.list(asked)
             return [stripe_disputes.dispute(dispute) for dispute in disputes.auto_paging_iter()]
 
         return self._calls.ask(listed, refused=unexpected)
@@ -281,7 +286,9 @@ class StripePayments:
         return map(reading.listed_refund, pages.made(self._client.v1.refunds.list, self._calls, since, until))
 
     def disputes_made(self, since: datetime, until: datetime) -> Iterator[Dispute]:
-        return map(stripe_disputes.dispute, pages.made(self._client.v1.disputes.list, self._calls, since, until))
+        listing = self._client.v1.disputes.list
+        made = pages.made(listing, self._calls, since, until, expand=stripe_disputes.WITH)
+        return map(stripe_disputes.dispute, made)
 
     def read_webhook(self, *, payload: bytes, signature: str) -> WebhookEvent:
         self._require_signature(payload, signature)

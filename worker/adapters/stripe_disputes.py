@@ -29,6 +29,10 @@ _STATUS = {
 }
 
 
+WITH: Final = ["data.charge"]
+"""What is to be expanded in lists of disputes."""
+
+
 def dispute(found: stripe.Dispute) -> Dispute:
     status = _status(found)
     amount_minor = from_stripe(found.amount, found.currency)
@@ -50,9 +54,9 @@ def _status(found: stripe.Dispute) -> DisputeStatus:
         return _STATUS.get(found.status, DisputeStatus.CHARGEBACK)
     if _part_kept(found):
         return DisputeStatus.LOST
-    if _case_type(found) == "resolution" and not found.balance_transactions:  # the customer has the money, or will
-        return DisputeStatus.CHARGEBACK
-    return DisputeStatus.CLOSED
+    if _case_type(found) != "resolution" or found.balance_transactions or _is_refunded(found):
+        return DisputeStatus.CLOSED
+    return DisputeStatus.CHARGEBACK  # the customer has the money, or will
 
 
 def _kept_minor(found: stripe.Dispute, amount_minor: int) -> int:
@@ -79,6 +83,11 @@ def _part_kept(found: stripe.Dispute) -> Fraction:
 def _case_type(found: stripe.Dispute) -> str | None:
     details = getattr(found, "payment_method_details", None)
     return getattr(getattr(details, "card", None), "case_type", None)
+
+
+def _is_refunded(found: stripe.Dispute) -> bool:
+    """Whether refunds have returned all of the charge."""
+    return isinstance(found.charge, stripe.Charge) and found.charge.refunded
 
 
 def _moment(seconds: int | None) -> datetime | None:

@@ -112,7 +112,10 @@ def _list_refunds(call: Call) -> JsonObject:
 
 
 def _list_disputes(call: Call) -> JsonObject:
-    return _list_of_charge(call, "dispute")
+    found = _list_of_charge(call, "dispute")
+    if "expand" in call.params:
+        found["data"] = [each | {"charge": call.ledger.find("charge", each["charge"])} for each in found["data"]]
+    return found
 
 
 def _list_of_charge(call: Call, kind: str) -> JsonObject:
@@ -169,7 +172,8 @@ OPERATIONS = (
     _operation("refunds.list", "GET /v1/refunds", types.RefundListParams, PAGING | {"payment_intent", "charge"}, _list_refunds),
     _operation("refunds.retrieve", "GET /v1/refunds/{id}", types.RefundRetrieveParams, NONE,
                lambda call: refunds.retrieve(call.ledger, call.identifier)),
-    _operation("disputes.list", "GET /v1/disputes", types.DisputeListParams, PAGING | {"payment_intent", "charge"}, _list_disputes),
+    _operation("disputes.list", "GET /v1/disputes", types.DisputeListParams,
+               PAGING | {"payment_intent", "charge", "expand"}, _list_disputes, _check_expand("data.charge")),
     _operation("disputes.retrieve", "GET /v1/disputes/{id}", types.DisputeRetrieveParams, NONE,
                lambda call: disputes.retrieve(call.ledger, call.identifier)),
     _operation("events.list", "GET /v1/events", types.EventListParams, PAGING | {"type"}, _list_events),
