@@ -15,7 +15,7 @@ from tasks.charges import charge_attempts, outdated_charges
 from tasks.charges.authentication_time import FIRST_LOOK, authentication_expired, known_too_late, next_look
 from tasks.errors import Misconfigured
 from tasks.ports import Charge, ChargeStatus
-from tasks.refunds import disputes
+from tasks.refunds import contested, disputes
 from tasks.running.outcome import Outcome
 from tasks.step import done, stop, turn_back, wait
 from tasks.wiring import begin, carry, outside, payments, policy
@@ -119,4 +119,5 @@ def _note_disputes(order: Order, attempt: ChargeAttempt, charge: Charge) -> None
         found = payments().find_disputes(charge_ref=charge.ref)
     with begin() as session:
         lease.require_ours(session, order)
+        found = contested.whole_if_lost_anew(session, order.id, found)
         disputes.note(session, order.id, attempt.attempt, found, newest=newest)

@@ -19,7 +19,7 @@ from tasks.charges import charge_attempts, unexpected_money
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import StepAgain, TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Dispute, EventKind, Refund, RefundStatus
-from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere, unfunded_refunds
+from tasks.refunds import contested, disputes, refunded, refunding, refunds_elsewhere, unfunded_refunds
 from tasks.wiring import begin, payments
 
 log = structlog.get_logger(__name__)
@@ -105,6 +105,7 @@ def _note_disputes(charge: Charge, order_id: UUID) -> tuple[Sequence[Dispute], i
         if lock_order(session, order_id) is not None:
             attempt = charge_attempts.made_for(session, charge)
             charge_attempt = attempt.attempt if attempt is not None else charge.attempt or 0
+            found = contested.whole_if_lost_anew(session, order_id, found)
             disputes.note(session, order_id, charge_attempt, found, newest=newest)
             return found, disputes.newest_entry(session, order_id)
     for dispute in found:

@@ -7,7 +7,7 @@ from tasks.charges import charge_attempts, unexpected_money
 from tasks.operating import at_provider, order_story
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Charge, ChargeStatus, Dispute
-from tasks.refunds import disputes, refunds_elsewhere
+from tasks.refunds import contested, disputes, refunds_elsewhere
 from tasks.wiring import begin, payments
 
 
@@ -34,6 +34,7 @@ def note(order: Order, charge: Charge) -> list[Dispute]:
         order = locked(session, order.id)
         if disputes.newest_entry(session, order.id) != newest:  # what we have read may be older
             raise NotPossible(f"a dispute of order {order.number} was noted meanwhile: run this again")
+        found = contested.whole_if_lost_anew(session, order.id, found)
         new = [dispute for dispute in found if not disputes.is_noted(session, order.id, dispute)]
         attempt = charge_attempts.made_for(session, charge)  # which a restored database may have forgotten
         number = attempt.attempt if attempt is not None else charge.attempt or 0

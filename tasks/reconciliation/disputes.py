@@ -13,13 +13,14 @@ from models.timeline_kinds import Kind
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Dispute
 from tasks.reconciliation.words import NOTHING, numbers, told_by_provider, where
-from tasks.refunds import disputes, refunded
+from tasks.refunds import contested, disputes, refunded
 
 
 def check_disputes(session: Session, found: Sequence[tuple[Dispute, UUID]]) -> Found:
     """found: disputes, each with the id of the order that was charged."""
     known = numbers(session, (order_id for _, order_id in found))
-    for dispute, order_id in found:
+    for listed, order_id in found:
+        [dispute] = contested.whole_if_lost_anew(session, order_id, [listed])
         noted = disputes.is_noted(session, order_id, dispute)
         counted = dispute.status is DisputeStatus.LOST and _counts(session, dispute)
         if not noted or counted:

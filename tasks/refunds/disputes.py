@@ -18,7 +18,8 @@ from models.states import TAKEN_BACK, DisputeStatus
 from models.timeline_kinds import Kind
 from tasks.errors import StepAgain
 from tasks.ports import Dispute
-from tasks.wiring import payments
+from tasks.refunds import contested
+from tasks.wiring import begin, payments
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +32,13 @@ _MAY_BE_RATE: Final = (
 _WORST_FIRST: Final = (*TAKEN_BACK, DisputeStatus.WON)
 
 
-def find(charge_ref: str) -> Sequence[Dispute]:
-    """The charge's disputes at the provider. Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured."""
-    return payments().find_disputes(charge_ref=charge_ref) if payments().retrieve_charge(charge_ref).disputed else ()
+def find(order_id: UUID, charge_ref: str) -> Sequence[Dispute]:
+    """The disputes at the provider of a charge of the order. Call it outside a transaction. Raises TemporarilyUnavailable, Misconfigured."""
+    if not payments().retrieve_charge(charge_ref).disputed:
+        return ()
+    found = payments().find_disputes(charge_ref=charge_ref)
+    with begin() as session:
+        return contested.whole_if_lost_anew(session, order_id, found)
 
 
 def newest_entry(session: Session, order_id: UUID) -> int | None:

@@ -7,6 +7,7 @@ and `outdated_charges` for money that an order has no use for.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -96,7 +97,7 @@ def why_failed(attempt: RefundAttempt, answer: Answer, *, charge_ref: str) -> st
     if not answer.has_failed:
         return None
     failed = f"refund {answer.ref} failed: {answer.failure_reason}"
-    disputed = _disputes(charge_ref)
+    disputed = _disputes(attempt.order_id, charge_ref)
     owed = why_owed(charge_ref, disputed, amount_minor=attempt.amount_minor, currency=attempt.currency)
     return f"{failed}. But {owed}" if owed else failed
 
@@ -244,17 +245,17 @@ def _refused(attempt: RefundAttempt, charge_ref: str, refused: Refused) -> Refun
 
 
 def _why_refused(attempt: RefundAttempt, charge_ref: str, refused: ChargeDisputed) -> str:
-    disputed = _disputes(charge_ref)
+    disputed = _disputes(attempt.order_id, charge_ref)
     if disputed is not None and disputes.in_the_way(disputed) is None:
         disputed = None  # it has ended since
     owed = why_owed(charge_ref, disputed, amount_minor=attempt.amount_minor, currency=attempt.currency)
     return f"{owed}. The provider refuses to refund it: {refused}"
 
 
-def _disputes(charge_ref: str) -> Sequence[Dispute] | None:
+def _disputes(order_id: UUID, charge_ref: str) -> Sequence[Dispute] | None:
     """The charge's disputes; None if they cannot be asked for, because the key may not read them, say: then it is taken for undecided."""
     try:
-        return disputes.find(charge_ref)
+        return disputes.find(order_id, charge_ref)
     except (Misconfigured, Refused):
         return None
 

@@ -7,7 +7,7 @@ from models.states import OrderStatus
 from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds
 from tasks.operating.order_at_hand import NotPossible
-from tests.support.disputes import bought, dispute, give_back, named, noted, refused
+from tests.support.disputes import bought, dispute, give_back, happens, named, noted, refused, turn
 from tests.support.payment import refund_by_hand, refundable
 from tests.support.world import World, change
 
@@ -63,6 +63,24 @@ def test_what_the_bank_gave_back_of_a_partially_won_dispute_is_owed_where_it_was
     dispute(world, charge, "lost", returned=19_00)
     with pytest.raises(NotPossible, match=r"has taken only 100\.00 EUR .* pay the remaining 19\.00 EUR"):
         outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+
+
+def test_of_a_partially_won_dispute_that_is_lost_on_appeal_all_counts(world: World) -> None:
+    """The provider still lists what was put back before, and not that the bank took it again."""
+    _, order_id, charge = bought(world)
+    dispute(world, charge, "lost", returned=19_00)
+    world.notify(charge, "charge.dispute.closed")
+    happens(world, charge, "appeal_needs_response")
+    turn(world, charge, "lost")
+    world.notify(charge, "charge.dispute.closed")
+    assert noted(world, order_id) == [
+        ("dispute.closed", "lost", 100_00),
+        ("charge.disputed", "chargeback", 119_00),
+        ("dispute.closed", "lost", 119_00),
+    ]
+    with pytest.raises(NotPossible, match=r"has taken 119\.00 EUR of .* do not give it back in any other way"):
+        give_back(order_id)
+    assert outside_refunds.settle(order_id, by="Olga", why="dispute lost").owed_minor == 0
 
 
 def test_what_was_put_back_at_another_rate_and_taken_again_on_appeal_is_not_owed(world: World) -> None:
