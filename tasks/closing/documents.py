@@ -36,7 +36,7 @@ class Day(StrEnum):
     DECLARED = "declared"
     """by which it belongs to a return: the day of issue; a correction of VAT has that of what it corrects"""
     TAXED = "taxed"
-    """by which it belongs to a return of the one-stop shop: the day of supply, which decided the rate; of whatever corrects that, the day of issue"""
+    """by which it belongs to a return of the one-stop shop: the day of supply, which decided the rate; also of what a change credits; of a refund, and of a correction of VAT, the day of issue"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,6 +119,25 @@ def test_a_sale_is_in_the_quarter_whose_rate_it_has_if_its_document_is_late(worl
     assert told(*AFTER, "--sum", "--oss") == [("2025-Q2", "EE", None, "EUR", -1000_00, -220_00)]
 
 
+def test_what_a_late_change_credits_stays_with_its_document_and_names_the_quarter_that_it_corrects(
+    world: World,
+) -> None:
+    """Sold in the first quarter, changed and paid in the second, activated in the third."""
+    world.time = datetime(2025, 3, 20, 20, 0, tzinfo=UTC)
+    eva = consumer(world, "EE")
+    world.buy(eva, purchase("desk", "team", seats=10, interval=Interval.YEAR))
+    world.time = datetime(2025, 6, 30, 20, 0, tzinfo=UTC)
+    late = world.place(eva, change("desk", seats=20))
+    world.run(late, until=Step.ACTIVATE_SUBSCRIPTION)
+    world.time = datetime(2025, 7, 3, 8, 0, tzinfo=UTC)
+    world.go_on(late)
+    assert [each[:4] for each in told(*BEFORE, "--sum", "--oss")] == [
+        (None, "EE", "22", "EUR"),
+        ("2025-Q1", "EE", None, "EUR"),
+    ]
+    assert told(*AFTER, "--sum", "--oss") == []
+
+
 def test_the_documents_behind_a_quarters_return_are_listed_by_the_same_day(world: World) -> None:
     world.time = datetime(2025, 6, 30, 21, 30, tzinfo=UTC)
     world.buy(consumer(world, "EE"), purchase())
