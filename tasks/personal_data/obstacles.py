@@ -15,6 +15,7 @@ from models.vat_follow_ups import VatFollowUp
 from tasks.personal_data import finding
 from tasks.personal_data.person import Person
 from tasks.plain_text import one_line
+from tasks.refunds import disputes
 from tasks.vat import unsent_letters, vat_at_bank
 
 
@@ -78,7 +79,7 @@ def _disputes(session: Session, of: Person) -> Iterator[str]:
         if facts.get("status") == DisputeStatus.CHARGEBACK and not vat_at_bank.is_withheld(session, order):
             yield (
                 f"the bank has not decided yet about a charge of order {number} (dispute {dispute}), and who ordered is evidence: answer it or accept it in the provider's "
-                f"dashboard. Once its end is noted (also by `prorata orders note-disputes {number}`) this ends by itself: docs/disputes.md, A disputed charge"
+                f"dashboard ({disputes.IF_PREVENTED}). Once its end is noted (also by `prorata orders note-disputes {number}`) this ends by itself: docs/disputes.md, A disputed charge"
             )
 
 

@@ -25,8 +25,11 @@ log = structlog.get_logger(__name__)
 
 DO_NOT_PAY: Final = "do not give it back in any other way: the customer would be paid twice"
 
+IF_PREVENTED: Final = "one that was prevented is closed once refunds have returned all of the charge"
+
 _MAY_BE_RATE: Final = (
-    "A small rest may be only a difference of exchange rates: look at the dispute in the provider's dashboard first"
+    "A small rest may be only a difference of exchange rates, and what the bank took again after a decision was contested is not listed: "
+    "look in the provider's dashboard first how much it kept"
 )
 
 _WORST_FIRST: Final = (*TAKEN_BACK, DisputeStatus.WON)
@@ -176,7 +179,7 @@ def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, vat_mi
             but = f". The remaining {left} it has left with you" if owed_minor else ""
             return (
                 f"the customer's bank has taken {sum_taken} of order {number} back ({which}), and has not decided yet; {DO_NOT_PAY}{but}. "
-                "Answer the dispute or accept it in the provider's dashboard, and wait until it is closed"
+                f"Answer the dispute or accept it in the provider's dashboard, and wait until it is closed ({IF_PREVENTED})"
             )
 
 

@@ -29,6 +29,10 @@ def test_a_dispute_that_was_resolved_by_a_refund_is_waited_for_no_more(world: Wo
     resolved = dispute(world, charge, "prevented", case_type="resolution")
     world.stripe.control("change", id=resolved, values={"balance_transactions": []})
     world.notify(charge, "charge.dispute.closed")
+    with pytest.raises(
+        NotPossible, match="one that was prevented is closed once refunds have returned all of the charge"
+    ):
+        give_back(order_id)
     refund_by_hand(world, order_id, 119_00)
     world.notify(charge, "charge.refunded")
     assert noted(world, order_id) == [("charge.disputed", "chargeback", 119_00), ("dispute.closed", "closed", 119_00)]
@@ -104,7 +108,10 @@ def test_what_a_resolved_dispute_took_is_not_refunded_though_the_provider_would(
     assert (world.run(order_id).status, world.given_back(ada)) == (OrderStatus.REFUNDED, [])
 
 
-RATE = r"A small rest may be only a difference of exchange rates: look at the dispute in the provider's dashboard first"
+RATE = (
+    r"A small rest may be only a difference of exchange rates, and what the bank took again after a decision was contested is not listed: "
+    r"look in the provider's dashboard first how much it kept"
+)
 
 
 def test_a_rest_that_may_be_a_difference_of_exchange_rates_is_said_to_be_looked_at_before_it_is_paid(
