@@ -47,6 +47,9 @@ class _Books(Collector):
     the database, only that is reported, beside this process's own metrics: heartbeats that age would blame workers and beat.
     """
 
+    def __init__(self) -> None:
+        self._timeline_refused = False
+
     def collect(self) -> Iterable[Metric]:
         told: list[Metric] = []
         try:
@@ -61,7 +64,22 @@ class _Books(Collector):
             told.clear()
         is_up = "Whether the database answers, takes writes and is not older than this release"
         yield _gauge("prorata_database_up", is_up, bool(told))
-        yield from told
+        if told:
+            yield from told
+            yield from self._timeline()
+
+    def _timeline(self) -> Iterable[Metric]:
+        """In a transaction of its own, as some servers refuse the question, which must not cost all else; logged once, until it is answered."""
+        try:
+            with begin() as session:
+                number = timeline(session)
+        except SQLAlchemyError as error:
+            if not self._timeline_refused:
+                log.warning("metrics without PostgreSQL's timeline", error=str(getattr(error, "orig", error)))
+            self._timeline_refused = True
+        else:
+            self._timeline_refused = False
+            yield _gauge("prorata_database_timeline", "PostgreSQL's timeline: another one after a promotion", number)
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -71,7 +89,6 @@ request_counts.REGISTRY.register(_Books())
 
 
 def _told_by(session: Session) -> Iterable[Metric]:
-    yield _gauge("prorata_database_timeline", "PostgreSQL's timeline: another one after a promotion", timeline(session))
     yield from _orders(session)
     yield from _outbox(session)
     yield from _webhooks(session)
@@ -109,7 +126,7 @@ def _orders(session: Session) -> Iterable[Metric]:
 
 
 def timeline(session: Session) -> float:
-    """The first to say so after a promotion is `pg_control_recovery`, minutes before the checkpoint. Any role may ask, unless that was revoked from PUBLIC."""
+    """The first to say so after a promotion is `pg_control_recovery`, minutes before the checkpoint. Any role may ask, unless that was revoked from PUBLIC; Aurora refuses it."""
     latest = text(
         "select greatest(timeline_id, min_recovery_end_timeline) from pg_control_checkpoint(), pg_control_recovery()"
     )

@@ -95,6 +95,24 @@ def test_the_first_failed_quotes_and_orders_count_likewise() -> None:
 
 
 @pytest.mark.parametrize(
+    ("timelines", "fires"),
+    [
+        ([[1, 1]], False),
+        ([[1, 2]], True),
+        ([[2, 1]], True),
+        ([[1, 1], [2, 2]], True),
+        ([[2], [2, 2]], False),
+    ],
+    ids=["as before", "promoted", "back again", "instances replaced, too", "only instances replaced"],
+)
+def test_another_timeline_is_told_of_whichever_process_sees_it(timelines: list[list[int]], fires: bool) -> None:
+    """timelines: what each process told within the window."""
+    of = r"prorata_database_timeline\[6h\]"
+    expression("ProrataDatabasePromoted", rf"max\(max_over_time\({of}\)\) > min\(min_over_time\({of}\)\)")
+    assert (max(map(max, timelines)) > min(map(min, timelines))) is fires
+
+
+@pytest.mark.parametrize(
     ("failed_at", "fires_at"),
     [
         ([3610], None),

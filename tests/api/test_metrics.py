@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import create_engine, text
+import pytest
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from api_stub.routes import metrics
 from models.books_checks import Compared, record_books_check
@@ -251,6 +253,29 @@ def test_metrics_tell_how_long_the_oldest_message_waits_to_be_published(world: W
     with world.begin() as session:
         session.execute(text("delete from outbox where id = (select min(id) from outbox)"))
     assert told() // 3600 == 2.0
+
+
+@pytest.mark.parametrize("state", ["42501", "55000"], ids=["revoked from us", "of Aurora"])
+def test_a_server_that_does_not_tell_its_timeline_leaves_all_else_told(world: World, api: Api, state: str) -> None:
+    """Aurora: "wal_level must be set to 'logical'"."""
+
+    def refuse(_: object, __: object, statement: str, parameters: object, *___: object) -> tuple[str, object]:
+        refusal = f"do $$ begin raise 'not here' using errcode = '{state}'; end $$"
+        return (refusal if "pg_control" in statement else statement), parameters
+
+    def told() -> set[str]:
+        return {line.split()[0] for line in api.get("/metrics").text.splitlines() if line.startswith("prorata_")}
+
+    known, engine = told(), world.transactions.engine
+    event.listen(engine, "before_cursor_execute", refuse, retval=True)
+    with capture_logs() as logged:
+        without = [told(), told()]
+    event.remove(engine, "before_cursor_execute", refuse)
+    assert without == [known - {"prorata_database_timeline"}] * 2
+    [line] = [line for line in logged if line["log_level"] == "warning"]
+    assert line["event"] == "metrics without PostgreSQL's timeline"
+    assert line["error"].startswith("not here")
+    assert told() == known
 
 
 def test_after_a_promotion_any_role_sees_another_timeline_at_once(tmp_path: Path) -> None:
