@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from fastapi import Request
@@ -43,12 +44,18 @@ def not_found(what: str) -> Problem:
     return Problem(404, "not-found", f"There is no such {what}.")
 
 
-def unavailable() -> Problem:
+def unavailable(*, retry_after: float | None = None) -> Problem:
+    """retry_after: seconds until it may work again, if known; the answer says 5 at least, and an hour at most."""
+    seconds = max(5, ceil(min(3600, retry_after or 0)))
+    if seconds == 5:
+        wait = "a few seconds"
+    else:
+        wait = f"{seconds} seconds" if seconds <= 120 else f"{ceil(seconds / 60)} minutes"
     return Problem(
         503,
         "temporarily-unavailable",
-        "Something we depend on does not answer right now. Nothing was lost; please try again in a few seconds.",
-        headers={"Retry-After": "5"},
+        f"Something we depend on does not answer right now. Nothing was lost; please try again in {wait}.",
+        headers={"Retry-After": str(seconds)},
     )
 
 

@@ -25,6 +25,8 @@ def answer_for(error: Exception) -> Problem:
             return Problem(404 if error.code in _ABSENT else 409, error.code, str(error), **facts)
         case UnknownAccount():
             return not_found("account")
+        case TemporarilyUnavailable():
+            return unavailable(retry_after=error.retry_after)
     return unavailable()
 
 

@@ -19,12 +19,24 @@ from tests.support.world import TODAY, Customer, World
 from worker.loading import catalogue_file
 
 
-def test_a_change_of_what_begins_in_the_future_is_to_be_asked_for_again(world: World, api: Api, ada: Customer) -> None:
+@pytest.mark.parametrize(
+    ("ahead", "wait", "told"),
+    [
+        (timedelta(seconds=3), "5", "in a few seconds"),
+        (timedelta(seconds=90), "90", "in 90 seconds"),
+        (timedelta(minutes=20, seconds=1), "1201", "in 21 minutes"),
+        (timedelta(days=1), "3600", "in 60 minutes"),
+    ],
+)
+def test_a_change_of_what_begins_in_the_future_is_to_be_asked_for_again(
+    world: World, api: Api, ada: Customer, ahead: timedelta, wait: str, told: str
+) -> None:
     """As where another API, whose clock was ahead, sold it."""
     world.buy(ada, worlds.purchase(seats=10))
-    world.time -= timedelta(hours=1)
+    world.time -= ahead
     answer = api.quote(ada, change(seats=20))
-    assert (*problem(answer), answer.headers["Retry-After"]) == (503, "temporarily-unavailable", "5")
+    assert (*problem(answer), answer.headers["Retry-After"]) == (503, "temporarily-unavailable", wait)
+    assert answer.json()["detail"].endswith(f"please try again {told}.")
 
 
 def test_a_quote_shows_period_seats_plan_price_credit_tax_and_totals(world: World, api: Api, ada: Customer) -> None:
