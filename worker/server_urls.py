@@ -17,6 +17,11 @@ from worker import certificates
 UNREADABLE = (
     "cannot be read; percent-encode / ? # @ : ; [ ] in the password (/ is %2F, @ is %40), and let the port be a number"
 )
+HOST_UNREADABLE = (
+    "names its host or port in a way that cannot be read: write @db:5432/ or ?host=db&port=5432, "
+    "of IPv6 @[::1]:5432/ or ?host=::1&port=5432; a name has at most 63 characters between dots"
+)
+HOST_ENCODED = "has a % in its host, which is not decoded there: a socket's folder is written @/DATABASE?host=/path"
 HOSTS_UNREADABLE = (
     "names its hosts in a way that cannot be read: "
     "several are written ?host=a:5432&host=b:5432, of IPv6 ?host=::1,::2&port=5432,5432"
@@ -34,8 +39,10 @@ def check_database(url: str) -> None:
     known = {option.keyword.decode() for option in Conninfo.get_defaults()}
     if unknown := sorted(options - known):
         raise ValueError(f"PostgreSQL's library has no option {', '.join(unknown)}")
+    if "%" in (parts.hostname or "") and not is_host(parts.hostname or ""):
+        raise ValueError(HOST_ENCODED)
     if not all(_is_socket(host) or is_host(host) for host in _listed(_connection(url), "host")):
-        raise ValueError(HOSTS_UNREADABLE)
+        raise ValueError(_hosts_unreadable(url))
 
 
 def check_broker(url: str) -> None:
@@ -91,7 +98,7 @@ def is_host(value: str) -> bool:
             value.encode("idna")  # as the socket does; a label may be neither empty nor too long
         except UnicodeError:
             return False
-        return value != "" and not set("@:/[]") & set(value)
+        return value != "" and not set("@:/[],;#?%") & set(value)
     return True
 
 
@@ -132,7 +139,13 @@ def _connection(url: str) -> Mapping[str, Any]:
         read = make_url(url)
         return read.get_dialect()().create_connect_args(read)[1]
     except (ArgumentError, ValueError):
-        raise ValueError(HOSTS_UNREADABLE) from None
+        raise ValueError(_hosts_unreadable(url)) from None
+
+
+def _hosts_unreadable(url: str) -> str:
+    parts = urlsplit(url)
+    named = ",".join([parts.netloc.rpartition("@")[2], *parse_qs(parts.query).get("host", [])])
+    return HOSTS_UNREADABLE if "," in named.strip(",") else HOST_UNREADABLE
 
 
 def _listed(options: Mapping[str, Any], name: str) -> list[str]:

@@ -114,6 +114,8 @@ def test_stripe_s_secrets_are_ascii(prorata: Command, name: str) -> None:
 OF_TLS = "takes the options ssl_ca_certs, ssl_certfile, ssl_keyfile, ssl_cert_reqs"
 DATABASE, BROKER = "postgresql+psycopg://", "redis://"
 PERCENT_ENCODE = "cannot be read; percent-encode / ? # @ : ; [ ] in the password"
+ONE_HOST = "names its host or port in a way that cannot be read: write @db:5432/ or ?host=db&port=5432, of IPv6 @[::1]:5432/ or ?host=::1&port=5432; a name has at most 63 characters between dots"
+ENCODED_HOST = "has a % in its host, which is not decoded there: a socket's folder is written @/DATABASE?host=/path"
 SEVERAL_HOSTS = "names its hosts in a way that cannot be read: several are written ?host=a:5432&host=b:5432, of IPv6 ?host=::1,::2&port=5432,5432"
 
 
@@ -179,7 +181,14 @@ def test_a_health_check_says_no_word_of_a_password() -> None:
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@one:5432,two:5433/prorata", SEVERAL_HOSTS),
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=::1&host=127.0.0.1&port=1,2", SEVERAL_HOSTS),
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=[::1]:5432&host=two:5432", SEVERAL_HOSTS),
-        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=[::1]", SEVERAL_HOSTS),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=[::1]", ONE_HOST),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=one:HUSH", ONE_HOST),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@one/prorata?port=x", ONE_HOST),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@one;5432/prorata", ONE_HOST),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@{'x' * 64}/prorata", ONE_HOST),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host={'x' * 64}.example", ONE_HOST),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@%2Fvar%2Frun%2Fpostgresql/prorata", ENCODED_HOST),
+        ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@%2fvar%2frun%2fpostgresql:5432/prorata", ENCODED_HOST),
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=::1&host=two:5432", SEVERAL_HOSTS),
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=one:5432,two:5432", SEVERAL_HOSTS),
         ("PRORATA_DATABASE_URL", f"{DATABASE}x:HUSH@/prorata?host=one:HUSH&host=two", SEVERAL_HOSTS),
@@ -209,6 +218,7 @@ def test_an_address_that_cannot_work_is_refused_at_the_start(
         f"{DATABASE}user:password@host/prorata",
         f"{DATABASE}user:p%2Fa%23s%40s%3A@host:5432/prorata?sslmode=verify-full&sslrootcert=/etc/ssl/ca.pem",
         f"{DATABASE}user:pass:word@[::1]:5432/prorata",
+        f"{DATABASE}user:password@[fe80::1%eth0]/prorata",
         f"{DATABASE}user:password@/prorata?host=/run/postgresql",
         f"{DATABASE}/prorata?host=/run/postgresql&port=5433",
         f"{DATABASE}user@/prorata?host=one:5432&host=two:5432&target_session_attrs=read-write",
@@ -282,6 +292,11 @@ def test_a_seller_whose_taxes_nobody_here_knows_is_refused_at_the_start(prorata:
         "user@mail.example.com",
         "mail..example.com",
         "x" * 64,
+        "smtp1.example.com,smtp2.example.com",
+        "mail.example.com;587",
+        "mail.example.com#587",
+        "mail.example.com?x=1",
+        "mail.example.com%3A587",
     ],
 )
 def test_a_mail_server_that_is_no_host_alone_is_refused_before_anybody_is_charged(prorata: Command, host: str) -> None:
