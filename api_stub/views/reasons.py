@@ -65,4 +65,6 @@ def _alternatives(order: Order) -> list[Alternative]:
     facts = order.reason_facts or {}
     if facts.get("vat_number_would_do"):
         return ["give_vat_number"]
+    if facts.get("invoice_would_do"):
+        return ["be_invoiced"]
     return ["correct_vat_number"] if "vat_number" in facts else []

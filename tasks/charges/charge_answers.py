@@ -18,6 +18,7 @@ from tasks.ports import Charge, ChargeStatus
 from tasks.refunds import contested, disputes
 from tasks.running.outcome import Outcome
 from tasks.step import done, stop, turn_back, wait
+from tasks.vat import number_instead
 from tasks.wiring import begin, carry, outside, payments, policy
 
 
@@ -98,7 +99,7 @@ def _not_taken(
     declined = Ending(
         OrderStatus.PAYMENT_DECLINED,
         reason="payment-declined",
-        facts={"decline_code": code, "attempt": attempt.attempt},
+        facts={"decline_code": code, "attempt": attempt.attempt, **number_instead.facts_after_decline(session, order)},
         wake_in=policy().waiting_lifetime,
     )
     return stop(session, order, declined)

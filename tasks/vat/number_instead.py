@@ -1,4 +1,4 @@
-"""What to say of VAT numbers to a customer who has no payment method: that one would do instead, or what is wrong with the one given."""
+"""What to say of VAT numbers to a customer who has no payment method (any more): that one would do instead, or what is wrong with the one given."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from models.rules import vat
 from models.rules.vat_number import is_blank
 from models.sold_to import SoldTo, sold_to
 from tasks.quotes import quoting
+from tasks.upstream import payment_details
 from tasks.wiring import policy
 
 MALFORMED = "malformed"
@@ -30,6 +31,20 @@ def facts(session: Session, order: Order) -> dict[str, Any]:
     if quoting.called_invalid(session, order.account_id, number, not_before=lately):
         return {"vat_number": _NOT_RECOGNISED}
     return {}
+
+
+def facts_after_decline(session: Session, order: Order) -> dict[str, Any]:
+    """To be kept with the reason why the order waits for another card than the one just declined; empty, too, where it would be charged to another one.
+
+    A number against which nothing is known would do as it is, if the registry confirms it when it is asked.
+    """
+    if payment_details.usable(session, order.account_id) is not None:
+        return {}
+    of_number = facts(session, order)
+    if of_number or order.vat_set_aside:
+        return of_number
+    given = sold_to(order, order_cache.account(session, order))
+    return {"invoice_would_do": True} if _would_do(session, order, given) else {}
 
 
 def _would_do(session: Session, order: Order, given: SoldTo) -> bool:

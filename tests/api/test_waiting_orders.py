@@ -1,12 +1,14 @@
 """An order that waits says for what and until when, and is brought on, or ended, by its customer."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from models.orders import Order
 from models.payments import ChargeAttempt
+from models.rules.vat import BuyerType
 from models.states import OrderStatus, PaymentKind
 from tasks.sweep import sweep
 from tests.api.conftest import Api, problem, purchase, trial
@@ -14,6 +16,7 @@ from tests.support import world as worlds
 from tests.support.world import MONTH, Customer, World
 
 FRENCH = "FR40303265045"
+DECLINING = "pm_card_chargeCustomerFail"
 
 
 def test_a_declined_card_is_told_and_another_one_completes_the_order(world: World, api: Api) -> None:
@@ -70,6 +73,64 @@ def test_who_could_give_a_vat_number_instead_is_told_so_and_is_invoiced_on_it(wo
     assert (asked["action"], asked["alternatives"]) == ("confirm_quote", [])
     api.post(f"{path}/confirm", {"quote_id": asked["quote"]["id"]})
     assert world.run(order_id).payment_kind is PaymentKind.INVOICE
+
+
+def test_whose_card_is_declined_could_give_a_vat_number_instead_too(world: World, api: Api) -> None:
+    world.policy(invoice_on_vat=True)
+    customer = world.customer(card=None, country="FR")
+    api.use(customer)
+    path = f"/v1/orders/{api.order(customer, purchase(seats=10))}"
+    order_id = world.rows(Order)[0].id
+    world.run(order_id)
+    api.post(f"{path}/payment-method", {"token": DECLINING})
+    assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
+    assert api.get(path).json()["next"]["alternatives"] == ["give_vat_number"]
+    api("PATCH", f"/v1/accounts/{customer.account_id}", json={"vat_number": FRENCH})
+    api.post(f"{path}/payment-method", {})
+    world.run(order_id)
+    api.post(f"{path}/confirm", {"quote_id": api.get(path).json()["next"]["quote"]["id"]})
+    assert world.run(order_id).payment_kind is PaymentKind.INVOICE
+
+
+@pytest.mark.parametrize(
+    ("country", "number"), [("FR", FRENCH), ("DE", "DE136695976")], ids=["checked before", "not checked before"]
+)
+def test_whose_card_is_declined_is_invoiced_instead_on_the_vat_number_given_before(
+    world: World, api: Api, country: str, number: str
+) -> None:
+    world.policy(invoice_on_vat=True)
+    customer = world.customer(card=DECLINING, country=country, vat_number=number)
+    api.use(customer)
+    path = f"/v1/orders/{api.order(customer, purchase(seats=10))}"
+    order_id = world.rows(Order)[0].id
+    world.run(order_id)
+    asked = api.get(path).json()["next"]
+    assert (asked["action"], asked["alternatives"]) == ("give_payment_method", ["be_invoiced"])
+    api.post(f"{path}/payment-method", {})
+    order = world.run(order_id)
+    assert (order.status, order.payment_kind) == (OrderStatus.COMPLETED, PaymentKind.INVOICE)
+    assert world.charged(customer) == []
+
+
+@pytest.mark.parametrize(
+    ("invoices", "values"),
+    [
+        (False, {"vat_number": FRENCH}),
+        (False, {}),
+        (True, {"buyer_type": BuyerType.CONSUMER}),
+        (True, {"country": "US"}),
+    ],
+    ids=["no invoices, with a number", "no invoices", "a consumer", "no VAT numbers there"],
+)
+def test_whose_card_is_declined_has_no_choice_where_no_number_would_do(
+    world: World, api: Api, invoices: bool, values: dict[str, Any]
+) -> None:
+    world.policy(invoice_on_vat=invoices)
+    customer = world.customer(card=DECLINING, **{"country": "FR", **values})
+    api.use(customer)
+    order_id = api.order(customer, purchase(seats=10))
+    assert world.run(world.rows(Order)[0].id).status is OrderStatus.PAYMENT_DECLINED
+    assert api.get(f"/v1/orders/{order_id}").json()["next"]["alternatives"] == []
 
 
 @pytest.mark.parametrize("number", ["DE136695977", "DE111111109"], ids=["malformed", "not recognised"])
