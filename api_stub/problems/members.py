@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from api_stub.problems.refusal_codes import REASONS
-from api_stub.schemas.values import INT64
 from models.rules.period import Interval
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
@@ -106,7 +105,11 @@ FORMS_OF_REASON: Final[Mapping[str, Schema]] = {
         "description": "for which the tier is for sale; none: choose another tier",
         "examples": [["year"]],
     },
-    "seats": {"type": ["integer", "null"], **INT64, "description": "as they were asked for; null: they were left out"},
+    "seats": {
+        "type": ["integer", "null"],
+        "format": "int64",
+        "description": "as they were asked for; null: they were left out",
+    },
     "from_tier": _TEXT | {"description": "code of the tier that the account has", "examples": ["business"]},
     "to_tier": _TEXT | {"description": "code of the tier that was asked for", "examples": ["team"]},
     "support_case": _TEXT | {"description": "its number, for the customer to name", "examples": ["17"]},
