@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.orders import OrderEvent
+from models.states import OrderStatus
 from models.timeline_kinds import Kind
 from worker import drill_points
 from worker.drill.audit import Audit, audit
@@ -45,6 +46,11 @@ class Killed:
     """seconds since the epoch"""
     went_on_after: float | None = None
     """seconds; None where it did not"""
+
+    @property
+    def was_missed(self) -> bool:
+        """Another kill of its wave hit its worker before the charge was sent. So its customer, who cancels meanwhile, is owed nothing, and no step gives anything back."""
+        return self.died_at is None and self.bought.status is OrderStatus.CANCELLED
 
     @property
     def trouble(self) -> str | None:
@@ -113,9 +119,12 @@ async def _run(
         for number, wave in enumerate(planned):
             progress(number, len(planned), ", ".join(cell.place for cell in wave))
             killed = [Killed(cell, Bought(next(everybody), cell.kind.doing)) for cell in wave]
-            shop = Shop(http, watch, deadline=time.monotonic() + WAVE)
-            await _wave(ground, shop, killed)
-            report.killed += killed
+            await _wave(ground, Shop(http, watch, deadline=time.monotonic() + WAVE), killed)
+            report.killed += [each for each in killed if not each.was_missed]
+            for missed in [each for each in killed if each.was_missed]:
+                alone = Killed(missed.cell, Bought(missed.bought.customer, missed.cell.kind.doing))
+                await _wave(ground, Shop(http, watch, deadline=time.monotonic() + WAVE), [alone])
+                report.killed.append(alone)
 
 
 async def _quiet(watch: Watch) -> None:
