@@ -4,12 +4,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from pydantic import ValidationError
 
+from models.states import OrderStatus
 from worker import drill_points
-from worker.drill.crash import longest_calm
+from worker.drill.buying import Bought
+from worker.drill.cells import Cell
+from worker.drill.crash import Killed, longest_calm
+from worker.drill.ground import Customer
+from worker.drill.kinds import KINDS
 from worker.settings import Settings
 
 ORDER = "018f6f6a-0000-7000-8000-000000000001"
@@ -74,6 +80,23 @@ def test_another_place_or_another_order_is_passed_alive(tmp_path: Path, place: s
 )
 def test_an_order_that_other_kills_hit_again_is_owed_the_time_anew(deaths: list[float], seconds: float) -> None:
     assert longest_calm(10, 30, deaths) == seconds
+
+
+@pytest.mark.parametrize(
+    ("died_at", "status", "missed"),
+    [
+        (None, OrderStatus.CANCELLED, True),
+        (None, OrderStatus.REFUNDED, False),
+        (None, OrderStatus.COMPLETED, False),
+        (1.0, OrderStatus.CANCELLED, False),
+    ],
+)
+def test_a_place_is_missed_where_the_order_was_cancelled_before_its_charge(
+    died_at: float | None, status: OrderStatus, missed: bool
+) -> None:
+    way_back = next(kind for kind in KINDS if kind.name == "way back")
+    bought = Bought(Customer(uuid4(), uuid4(), way_back), way_back.doing, status=status)
+    assert Killed(Cell("refund_payment", "called", way_back), bought, died_at).was_missed is missed
 
 
 def test_production_refuses_to_be_drilled() -> None:
