@@ -36,12 +36,8 @@ def note_now(order_id: UUID) -> Noted:
     for ref in charges:
         try:
             charge_news.handle(ref, kind=EventKind.REFUND, why="note-refunds")
-        except (
-            RefundFailed,
-            RefundRefused,
-            StepAgain,
-        ) as error:  # of one charge; what became of the others is noted all the same
-            not_done.append(str(error))
+        except (RefundFailed, RefundRefused, StepAgain) as error:
+            not_done.append(str(error))  # of this charge; what became of the others is noted all the same
     with begin() as session:
         new = select(OrderEvent).where(about, OrderEvent.id > newest).order_by(OrderEvent.id)
         return Noted(session.scalars(new).all(), not_done)

@@ -57,13 +57,20 @@ def test_once_the_vat_number_is_mended_the_order_goes_on_without_another_card(wo
     assert world.charged(customer) == [120_00]
 
 
-def test_who_could_give_a_vat_number_instead_is_told_so_and_is_invoiced_on_it(world: World, api: Api) -> None:
+def without_card_or_number(world: World, api: Api) -> tuple[Customer, UUID]:
+    """A French business that could be invoiced on a VAT number, and its order, which waits."""
     world.policy(invoice_on_vat=True)
     customer = world.customer(card=None, country="FR")
     api.use(customer)
-    path = f"/v1/orders/{api.order(customer, purchase(seats=10))}"
-    order_id = world.rows(Order)[0].id
+    api.order(customer, purchase(seats=10))
+    order_id: UUID = world.rows(Order)[0].id
     world.run(order_id)
+    return customer, order_id
+
+
+def test_who_could_give_a_vat_number_instead_is_told_so_and_is_invoiced_on_it(world: World, api: Api) -> None:
+    customer, order_id = without_card_or_number(world, api)
+    path = f"/v1/orders/{order_id}"
     asked = api.get(path).json()["next"]
     assert (asked["action"], asked["alternatives"]) == ("give_payment_method", ["give_vat_number"])
     api("PATCH", f"/v1/accounts/{customer.account_id}", json={"vat_number": FRENCH})
@@ -76,12 +83,8 @@ def test_who_could_give_a_vat_number_instead_is_told_so_and_is_invoiced_on_it(wo
 
 
 def test_whose_card_is_declined_could_give_a_vat_number_instead_too(world: World, api: Api) -> None:
-    world.policy(invoice_on_vat=True)
-    customer = world.customer(card=None, country="FR")
-    api.use(customer)
-    path = f"/v1/orders/{api.order(customer, purchase(seats=10))}"
-    order_id = world.rows(Order)[0].id
-    world.run(order_id)
+    customer, order_id = without_card_or_number(world, api)
+    path = f"/v1/orders/{order_id}"
     api.post(f"{path}/payment-method", {"token": DECLINING})
     assert world.run(order_id).status is OrderStatus.PAYMENT_DECLINED
     assert api.get(path).json()["next"]["alternatives"] == ["give_vat_number"]
