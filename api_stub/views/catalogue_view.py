@@ -13,7 +13,7 @@ from models.catalogue import CatalogueVersion, Price, Product, Tier
 from models.offers import AS_OF
 
 
-def view(session: Session, *, at: datetime, language: Language, currency: str | None = None) -> CatalogueView:
+def view(session: Session, *, at: datetime, language: Language, currency: str | None) -> CatalogueView:
     """As it is sold at that time. currency: only the prices in this one."""
     in_force, *_ = AS_OF
     query = select(CatalogueVersion).where(CatalogueVersion.id == in_force)

@@ -86,7 +86,7 @@ class Settled(NamedTuple):
     to_balance_minor: int
 
 
-def settle(total_minor: int, *, balance_minor: int, charge_unit_minor: int = 1) -> Settled:
+def settle(total_minor: int, *, balance_minor: int, charge_unit_minor: int) -> Settled:
     """The balance pays first; the rest is due, rounded up to an amount that can be charged; any excess becomes balance.
 
     >>> settle(10_001, balance_minor=0, charge_unit_minor=10)

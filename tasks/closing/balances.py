@@ -31,7 +31,7 @@ _BALANCE = func.sum(LedgerMovement.amount_minor)
 _GRANTED = func.coalesce(_BALANCE.filter(LedgerMovement.kind == MovementKind.GRANTED), 0)
 
 
-def balances(session: Session, on: date | None = None, *, seller: Seller) -> list[Balance]:
+def balances(session: Session, on: date | None, *, seller: Seller) -> list[Balance]:
     """Of all accounts that ever had one, by currency and name. on: at the end of that day of the seller's; None: what they can spend now."""
     query = (
         select(Account.id, Account.name, LedgerMovement.currency, _BALANCE, _GRANTED)
@@ -58,7 +58,7 @@ class Total:
     granted_minor: int
 
 
-def totals(session: Session, on: date | None = None, *, seller: Seller) -> list[Total]:
+def totals(session: Session, on: date | None, *, seller: Seller) -> list[Total]:
     """What all `balances` add up to, by currency."""
     moved = LedgerMovement.currency
     query = select(moved, _BALANCE, _GRANTED).group_by(moved).order_by(moved)

@@ -99,7 +99,7 @@ _TAXED_ON: ColumnElement[date] = case(
 )
 
 
-def count(session: Session, first: date, last: date, *, by: Day, reasons: Collection[InvoiceReason] = ()) -> int:
+def count(session: Session, first: date, last: date, *, by: Day, reasons: Collection[InvoiceReason]) -> int:
     """Of how many documents `levies` tells; by the day of supply perhaps of some more."""
     chosen = and_(_of_days(by, first, last), *([Invoice.reason.in_(reasons)] if reasons else []))
     return session.scalars(select(func.count()).select_from(Invoice).where(chosen)).one()

@@ -25,7 +25,7 @@ def verify(session: Session, account_id: UUID | None = None) -> list[Difference]
     return [difference for found in step_by_step(session, account_id) for difference in found]
 
 
-def step_by_step(session: Session, account_id: UUID | None = None) -> Iterator[list[Difference]]:
+def step_by_step(session: Session, account_id: UUID | None) -> Iterator[list[Difference]]:
     """What `verify` finds: of each account; and last, unless only one is asked for, among the numbers of documents."""
     for books in read(session, account_id):
         yield list(_check(books))
@@ -33,7 +33,7 @@ def step_by_step(session: Session, account_id: UUID | None = None) -> Iterator[l
         yield list(check_numbers(session))
 
 
-def steps(session: Session, account_id: UUID | None = None) -> int:
+def steps(session: Session, account_id: UUID | None) -> int:
     if account_id is not None:
         return 1
     return session.scalars(select(func.count()).select_from(Account)).one() + 1

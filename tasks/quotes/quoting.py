@@ -130,7 +130,7 @@ def check(
     contact_id: UUID | None,
     cart: Sequence[CartLine],
     as_of: datetime,
-    priced_at: datetime | None = None,
+    priced_at: datetime | None,
 ) -> CartFacts:
     """The facts that determine the price of `cart`, if it may be ordered. Raises CartRefused, UnknownAccount."""
     products = [line.product for line in cart]

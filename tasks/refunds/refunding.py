@@ -211,7 +211,7 @@ def mark_failed_later(session: Session, charge: ChargeAttempt, refund: Refund) -
     return session.scalar(failed) is not None
 
 
-def settle_outside(session: Session, attempt: RefundAttempt, *, by_bank: bool = False) -> None:
+def settle_outside(session: Session, attempt: RefundAttempt, *, by_bank: bool) -> None:
     """Record a person's statement that the money was refunded by other means; the provider is not asked (any more).
 
     by_bank: the customer's bank has taken it back.

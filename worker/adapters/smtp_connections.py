@@ -32,7 +32,7 @@ class Open:
 
 
 class Connections:
-    def __init__(self, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, *, idle_seconds: float) -> None:
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
         self._waiting: list[Open] = []  # the one used last is the last

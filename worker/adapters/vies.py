@@ -59,7 +59,7 @@ class Vies:
     def __init__(
         self,
         *,
-        base_url: str = BASE_URL,
+        base_url: str,
         timeout: float = 5.0,
         total_timeout: float = TOTAL_TIMEOUT,
         attempts: int = 3,
