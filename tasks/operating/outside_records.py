@@ -62,7 +62,7 @@ def record(
     by_bank: bool,
     found: Sequence[Dispute],
     newest: int | None,
-    owed_minor: int | None = None,
+    owed_minor: int | None,
 ) -> None:
     """found: the charge's disputes. They are noted first, as those that are lost count as a part of what is recorded.
 

@@ -38,9 +38,9 @@ class Recorded:
 
 
 def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Recorded:
-    """`settle_refund`, unless the provider has refunded the charge after all.
+    """Record that the whole charge was refunded outside the provider; the order, parked at `refund_payment`, goes on from there.
 
-    What it has refunded is noted, even if this is refused.
+    What the provider has refunded is noted, even if this is refused, as it is if the provider has refunded all of the charge.
     Of a completed order the charge must have been taken back by the customer's bank, or refunded but for VAT: what it bought ends then, too.
     rest_paid: if the bank took a part for good, or VAT was left to a person, the rest was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could
     not be asked about a completed order, or about a charge that the bank has taken back by what is noted here.
@@ -71,37 +71,18 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
     _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat, rest_paid=rest_paid)
     left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back) if asked else None
     with begin() as session:
+        order, charge = _to_settle(session, order_id)
         by_bank = _returned_by_bank(found, charge)
-        settle_refund(session, order_id, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left)
+        outside_records.record(
+            session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left
+        )
+        resume(session, order_id, Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by=by)
     return Recorded(
         owed_minor=left,
         vat_minor=vat if left is None else min(left, vat),
         currency=charge.currency,
         provider_asked=asked,
     )
-
-
-def settle_refund(
-    session: Session,
-    order_id: UUID,
-    *,
-    by: str,
-    why: str,
-    by_bank: bool = False,
-    found: Sequence[Dispute] = (),
-    newest: int | None = None,
-    owed_minor: int | None = None,
-) -> None:
-    """Record that the whole charge was refunded outside the provider; the order goes on from `refund_payment`.
-
-    found: the charge's disputes. newest: the newest entry about a dispute before they were asked for. owed_minor: what was left to pay, if that is known. Raises NotPossible if the order is not parked
-    there, if there is nothing left to refund, or if a dispute has gone on.
-    """
-    order, charge = _to_settle(session, order_id)
-    outside_records.record(
-        session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=owed_minor
-    )
-    resume(session, order_id, Resumption(Step.REFUND_PAYMENT, Step.REFUND_PAYMENT), by=by)
 
 
 def _settle_dispute(

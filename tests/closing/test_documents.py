@@ -184,8 +184,7 @@ def test_a_refund_by_other_means_names_the_sum_and_no_charge(world: World) -> No
     with world.begin() as session:
         support_refund.refund(session, order.id, by="support", why="asked for", now=world.time)
     world.park(order.id)
-    with world.begin() as session:
-        outside_refunds.settle_refund(session, order.id, by="support", why="bank transfer")
+    outside_refunds.settle(order.id, by="support", why="bank transfer")
     assert world.run(order.id).status is OrderStatus.REFUNDED
     [charge] = world.rows(ChargeAttempt)
     assert [(each.number, each.charged_minor, each.charge_ref) for each in listed(world)] == [

@@ -46,8 +46,7 @@ def test_a_refund_has_the_order_before_it_cancels_what_is_owed_though_the_money_
         receivables.owe(session, one(world, order.id), 20_00)
         support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     world.park(order.id)
-    with world.begin() as session:
-        outside_refunds.settle_refund(session, order.id, by="ops", why="by transfer")
+    outside_refunds.settle(order.id, by="ops", why="by transfer")
 
     with ThreadPoolExecutor(1) as another:
         with world.begin() as session:

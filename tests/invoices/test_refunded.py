@@ -65,8 +65,7 @@ def test_money_that_went_back_in_another_way_is_not_said_to_be_on_the_card(world
     with world.begin() as session:
         support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     world.park(order.id)
-    with world.begin() as session:
-        outside_refunds.settle_refund(session, order.id, by="ops", why="by transfer")
+    outside_refunds.settle(order.id, by="ops", why="by transfer")
     world.run(order.id)
     assert settled(world, order) == "−€119.00 Refunded in another way, not to your card €119.00"
 

@@ -97,8 +97,7 @@ def test_books_agree_where_a_refund_fails_after_its_order_has_given_balance_back
     refund_fails(world, order_id)
     assert (world.order(order_id).status, world.balance(ada)) == ("needs_attention", 19_00)
     assert differences(world) == []
-    with world.begin() as session:
-        outside_refunds.settle_refund(session, order_id, by="support", why="sent by transfer")
+    outside_refunds.settle(order_id, by="support", why="sent by transfer")
     world.run(order_id, until=Step.SEND_REFUND_NOTICE)
     assert differences(world) == []
     assert (world.run(order_id).status, world.balance(ada), differences(world)) == ("refunded", 19_00, [])

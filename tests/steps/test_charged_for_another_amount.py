@@ -214,8 +214,7 @@ def test_a_change_whose_refund_fails_can_be_cancelled_and_settled_outside(
     assert (verified(world), world.attempts(order_id)) == ([], [(1, "succeeded", LOST)])
     world.park(order_id)
     assert verified(world) == []
-    with world.begin() as session:
-        outside_refunds.settle_refund(session, order_id, by="Olga", why="transfer of 3 May")
+    outside_refunds.settle(order_id, by="Olga", why="transfer of 3 May")
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
     assert sorted(world.refunds(order_id)) == [("failed", LOST), ("succeeded", LOST)]
     assert (verified(world), money(world, ada)[0]) == ([], [LOST])

@@ -315,5 +315,4 @@ def test_what_was_settled_as_given_back_elsewhere_and_went_back_at_the_provider_
 
 
 def settle(world: World, order_id: UUID) -> None:
-    with world.begin() as session:
-        outside_refunds.settle_refund(session, order_id, by="ops", why="bank transfer")
+    outside_refunds.settle(order_id, by="ops", why="bank transfer")
