@@ -125,11 +125,11 @@ def _medians(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
 
-def _disk_sync_ms(tries: int = 50) -> float:
+def _disk_sync_ms() -> float:
     """How long this machine takes to write 8 KB through to the disk: every commit waits for that."""
     with tempfile.TemporaryDirectory() as folder, Path(folder, "sync").open("wb", buffering=0) as file:
         took = []
-        for _ in range(tries):
+        for _ in range(50):
             file.write(b"x" * 8192)
             began = time.perf_counter()
             os.fdatasync(file.fileno())

@@ -209,7 +209,7 @@ def test_after_ten_declines_within_a_day_no_other_card_is_taken_by_any_way(world
 def test_nine_declines_within_a_day_are_not_too_many(world: World, api: Api) -> None:
     customer = world.customer(card=DECLINES)
     api.use(customer)
-    order_id = declined_often(world, customer, 10)
+    order_id = declined_often(world, customer)
     with world.begin() as session:
         session.get_one(ChargeAttempt, (order_id, 10)).status = AttemptStatus.CANCELED
     assert api.post(f"/v1/orders/{order_id}/payment-method", {"token": "pm_card_visa"}).status_code == 200

@@ -289,7 +289,7 @@ def _invalid_request(_: World, api: Api, ada: Customer) -> tuple[httpx.Response,
 def _too_many_declines(world: World, api: Api, _: Customer) -> tuple[httpx.Response, dict[str, Any]]:
     customer = world.customer(card=DECLINES)
     api.use(customer)
-    order_id = declined_often(world, customer, 10)
+    order_id = declined_often(world, customer)
     with world.begin() as session:
         first = text("update charge_attempts set settled_at = '2199-10-31 09:00:00.5+00' where order_id = :id")
         session.execute(first, {"id": order_id})

@@ -32,9 +32,9 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(documents, ["lines", *words])
 
 
-def listed(world: World, first: date = FIRST, last: date = LAST) -> list[DocumentLine]:
+def listed(world: World) -> list[DocumentLine]:
     with world.begin() as session:
-        return list(document_lines(session, first, last))
+        return list(document_lines(session, FIRST, LAST))
 
 
 def told(found: Sequence[DocumentLine]) -> list[tuple[Any, ...]]:

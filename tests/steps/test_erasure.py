@@ -59,9 +59,9 @@ def tables_that_name(world: World, what: str) -> set[str]:
     return {name for name, rows in everything(world).items() if any(what in row for row in rows)}
 
 
-def add_contact(world: World, customer: Customer, email: str, *, billing: bool = True) -> UUID:
+def add_contact(world: World, customer: Customer, email: str) -> UUID:
     with world.begin() as session:
-        contact = Contact(account_id=customer.account_id, name="Bob", email=email, is_billing_contact=billing)
+        contact = Contact(account_id=customer.account_id, name="Bob", email=email, is_billing_contact=True)
         session.add(contact)
     return contact.id
 

@@ -16,9 +16,9 @@ from tests.support.world import MONTH, YEAR, Customer, World, change, purchase, 
 C = RefusalCode
 
 
-def add_contact(world: World, customer: Customer, name: str = "Eve") -> Contact:
+def add_contact(world: World, customer: Customer) -> Contact:
     with world.begin() as session:
-        eve = Contact(account_id=customer.account_id, name=name, email=f"{name.lower()}@customer.example")
+        eve = Contact(account_id=customer.account_id, name="Eve", email="eve@customer.example")
         session.add(eve)
     return eve
 

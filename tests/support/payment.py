@@ -114,15 +114,15 @@ def charged_again(world: World, customer: Customer, **metadata: str) -> str:
     return intent.id
 
 
-def declined_often(world: World, customer: Customer, times: int) -> UUID:
-    """An order of the customer, whose card must be `DECLINES`, with as many declined charges of today."""
+def declined_often(world: World, customer: Customer) -> UUID:
+    """An order of the customer, whose card must be `DECLINES`, with ten declined charges of today."""
     order_id = world.place(customer, purchase())
     world.run(order_id)
     with world.begin() as session:
         again = text("""
             insert into charge_attempts (order_id, attempt, key, amount_minor, currency, payment_method_id, status, settled_at)
             select order_id, n, key || n, amount_minor, currency, payment_method_id, status, settled_at
-            from charge_attempts, generate_series(2, :times) n where order_id = :id
+            from charge_attempts, generate_series(2, 10) n where order_id = :id
         """)
-        session.execute(again, {"id": order_id, "times": times})
+        session.execute(again, {"id": order_id})
     return order_id

@@ -10,10 +10,10 @@ Sample = tuple[float, float]
 """when, and the counter's value then"""
 
 
-def scraped(value: Callable[[float], float], *, since: float = 0.0, until: float) -> list[Sample]:
+def scraped(value: Callable[[float], float], *, until: float) -> list[Sample]:
     """The samples of a counter that has `value(at)` at the second `at`."""
-    number = int((until - since) // SCRAPED_EVERY)
-    return [(since + n * SCRAPED_EVERY, value(since + n * SCRAPED_EVERY)) for n in range(number + 1)]
+    number = int(until // SCRAPED_EVERY)
+    return [(n * SCRAPED_EVERY, value(n * SCRAPED_EVERY)) for n in range(number + 1)]
 
 
 def increase(samples: Iterable[Sample], *, at: float, window: float) -> float | None:

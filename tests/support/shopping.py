@@ -12,12 +12,12 @@ from worker.drill.kinds import Kind
 from worker.drill.watch import Watch
 
 
-def bought(prepared: Ground, kinds: Sequence[Kind], *, named: str, within: float = 200) -> list[Bought]:
+def bought(prepared: Ground, kinds: Sequence[Kind], *, named: str) -> list[Bought]:
     """One order of each kind, side by side, each followed to its end."""
-    return asyncio.run(_bought(prepared, kinds, named=named, within=within))
+    return asyncio.run(_bought(prepared, kinds, named=named))
 
 
-async def _bought(prepared: Ground, kinds: Sequence[Kind], *, named: str, within: float) -> list[Bought]:
+async def _bought(prepared: Ground, kinds: Sequence[Kind], *, named: str) -> list[Bought]:
     customers = prepared.customers(kinds, named=named)
     headers = {"Authorization": f"Bearer {prepared.key_for(customers, named=named)}"}
     address = prepared.stack.addresses.api
@@ -25,7 +25,7 @@ async def _bought(prepared: Ground, kinds: Sequence[Kind], *, named: str, within
         Watch(prepared.begin) as watch,
         httpx.AsyncClient(base_url=address, headers=headers, timeout=30, trust_env=False) as http,
     ):
-        shop = Shop(http, watch, deadline=time.monotonic() + within)
+        shop = Shop(http, watch, deadline=time.monotonic() + 200)
 
         async def buy(one: Bought) -> Bought:
             await shop.place(one, await shop.quote(one, one.customer.kind.cart))

@@ -14,10 +14,10 @@ BASE_PATH = "/taxation_customs/vies/rest-api"
 
 
 class ViesStandIn:
-    def __init__(self, folder: Path, *, port: int = 0) -> None:
+    def __init__(self, folder: Path) -> None:
         self._flags = ["--data", str(folder / "vies.sqlite3"), "--port"]
         self._log = folder / "vies.log"
-        self._start(port)
+        self._start(0)
 
     def _start(self, port: int) -> None:
         self._process = StandInProcess("api_stub.stand_ins.vies", [*self._flags, str(port)], self._log)

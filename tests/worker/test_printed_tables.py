@@ -15,11 +15,11 @@ ID = "01a22579-1f32-72a0-9d4d-7c98170533f1"
 NAMED = (Column("id"), Column("name"), Column("net", right=True, spare=True), Column("due", right=True), Column(""))
 
 
-def seen(columns: int | None, *rows: tuple[str, ...], title: str | None = None) -> list[str]:
+def seen(columns: int | None, *rows: tuple[str, ...]) -> list[str]:
     """columns: of a terminal; None: in a file."""
     written = StringIO()
     Console(file=written, force_terminal=columns is not None, width=columns or 100_000, no_color=True).print(
-        Rows(NAMED, rows, title)
+        Rows(NAMED, rows)
     )
     return [line.rstrip() for line in written.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()]
 
