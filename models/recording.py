@@ -114,7 +114,7 @@ def hand_on(session: Session, order: Order, *, facts: Mapping[str, Any] | None =
 
     It is written with a later statement, or at the transaction's end, which then raises LeaseLost (`models.step_ends`).
     """
-    step_ends.later(session, order, "done", next_step=_following(order), facts=facts or {})
+    step_ends.later(session, order, next_step=_following(order), facts=facts or {})
 
 
 def _following(order: Order) -> Step:

@@ -56,14 +56,14 @@ def typed(sql: str) -> TextClause:
 _WRITE = Prepared[UUID](typed(f"WITH {moved()} SELECT id FROM moved"))  # noqa: S608
 
 
-def later(session: Session, order: Order, outcome: str, *, next_step: Step, facts: Mapping[str, Any]) -> None:
-    """Store that the current step has ended with `outcome`; it is written with a later statement. Our lease stays on the order."""
+def later(session: Session, order: Order, *, next_step: Step, facts: Mapping[str, Any]) -> None:
+    """Store that the current step is done; it is written with a later statement. Our lease stays on the order."""
     this = order.next_step
     noted = session.info.setdefault(_STORED, {})
     first = noted.setdefault(
         order.id, {"order_id": order.id, "token": order.lease_token, "stood_at": this, "ended": []}
     )
-    first["ended"].append({"kind": f"{this}.{outcome}", "facts": told(order, facts)})
+    first["ended"].append({"kind": f"{this}.done", "facts": told(order, facts)})
     first["next_step"] = next_step
     for name, value in {"next_step": next_step, "attempts": 1, "restarts": 0, "last_error": None}.items():
         set_committed_value(order, name, value)

@@ -94,7 +94,7 @@ def test_who_is_overtaken_writes_no_step_that_it_ended(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     ours = overtaken(world, order_id, Step.VALIDATE_CART)
     with world.begin() as session:
-        step_ends.later(session, ours, "done", next_step=Step.COMPUTE_PRORATION, facts={})
+        step_ends.later(session, ours, next_step=Step.COMPUTE_PRORATION, facts={})
         with pytest.raises(LeaseLost):
             step_ends.write(session)
     assert world.order(order_id).next_step is Step.VALIDATE_CART
