@@ -11,7 +11,7 @@ from api_stub.routes import seats
 from api_stub.views import invoice_view
 from models import ledger
 from tests.api.conftest import Api, Desk, purchase
-from tests.support.vat_outage import NUMBER, ask_again, during_outage
+from tests.support.vat_outage import during_outage, turns_out_invalid
 from tests.support.world import MONTH, Customer, World
 
 
@@ -60,11 +60,7 @@ def test_what_is_owed_is_what_the_listed_documents_leave(
     eva, order = during_outage(world, card=None)
     api.use(eva)
 
-    def number_turns_out_invalid() -> None:
-        world.vies.register(NUMBER, status="invalid")
-        ask_again(world)
-
-    meanwhile(invoice_view, "_lines", number_turns_out_invalid)
+    meanwhile(invoice_view, "_lines", lambda: turns_out_invalid(world))
     told = []
     for _ in range(2):
         answer = api.get(f"/v1/orders/{order.id}/invoices").json()["invoices"]

@@ -31,7 +31,7 @@ from tasks.policy import VatOutage
 from tests.steps.test_changes_of_refunded_periods import goes_back, half_is_over
 from tests.support.command import SETTINGS, prorata_at_a_terminal, prorata_at_a_terminal_into
 from tests.support.payment import DECLINES, refund
-from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
+from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, turns_out_invalid
 from tests.support.world import World, change, purchase, trial
 from worker.commands import documents as command
 
@@ -228,8 +228,7 @@ def reverse_charge(world: World) -> list[tuple[str | None, int]]:
 def test_a_number_that_turns_out_invalid_leaves_the_recapitulative_statement(world: World) -> None:
     during_outage(world)
     assert reverse_charge(world) == [(NUMBER, 100_00)]
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     assert taxed(listed(world)) == [
         ("CN-2026-000001", "AT", "reverse_charge", "0", -100_00, 0),
         ("INV-2026-000001", "AT", "reverse_charge", "0", 100_00, 0),
@@ -304,8 +303,7 @@ def test_a_sale_without_vat_has_the_receipt_of_vies_also_where_an_earlier_answer
 def test_the_answer_that_came_late_stands_at_all_documents_of_its_order(world: World) -> None:
     during_outage(world)
     assert [each[2] for each in receipts(world)] == ["unavailable"]
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     assert [each[:3] for each in receipts(world)] == [
         ("CN-2026-000001", NUMBER, "invalid"),
         ("INV-2026-000001", NUMBER, "invalid"),
@@ -375,8 +373,7 @@ def test_a_person_reads_money_as_people_write_it(world: World) -> None:
 
 def test_only_those_with_a_reason_are_listed_where_one_is_given(world: World) -> None:
     during_outage(world)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     words = ("--from", "2026-11-01", "--to", "2026-11-30", "--json")
     told = json.loads(run(*words, "--by", "supplied", "--reason", "vat_number_invalid").stdout)
     assert [each["number"] for each in told] == ["CN-2026-000001", "INV-2026-000002"]
@@ -592,8 +589,7 @@ def test_what_was_sold_under_an_invalid_number_is_found_by_the_answer_also_witho
     world.vies.register("ATU66664013", status="valid")
     world.change_account(eva, vat_number="ATU66664013")
     world.buy(eva, change("desk", seats=12))
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     rows = [row for row in listed(world, by=Day.DECLARED) if row.treatment is Treatment.REVERSE_CHARGE]
     assert any(row.reason is InvoiceReason.VAT_NUMBER_INVALID for row in rows) is corrected
     invalid = [row for row in rows if row.vies_answer is VatCheckStatus.INVALID]

@@ -19,7 +19,13 @@ from tasks.policy import VatOutage
 from tests.closing.equation import equation
 from tests.invoices.documents import documents
 from tests.support.payment import refund
-from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, nothing_differs
+from tests.support.vat_outage import (
+    ask_again,
+    corrected_invoice,
+    during_outage,
+    nothing_differs,
+    turns_out_invalid,
+)
 from tests.support.world import MONTH, Customer, World, change, purchase
 
 LONG = os.environ.get("PRORATA_LONG") == "1"
@@ -69,8 +75,7 @@ def test_the_equation_holds_where_vat_has_become_balance(world: World) -> None:
 def test_the_equation_holds_for_an_invoice_that_was_replaced(world: World) -> None:
     world.policy(invoice_on_vat=True)
     during_outage(world, card=None)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     assert equation(world) == [("EUR", 120_00, 120_00)]
 
 
@@ -97,11 +102,6 @@ def withdrawn(world: World) -> Counter[tuple[int, datetime]]:
     return Counter((each.amount_minor, each.unpaid_at) for each in world.rows(WithdrawnPayment))
 
 
-def number_is_invalid(world: World) -> None:
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
-
-
 PAID, NOT_PAID, REPLACED = "the first is paid", "the first is not paid", "the number is invalid"
 HAPPENS: dict[str, Callable[[World, UUID], None]] = {
     PAID: lambda world, order_id: pay(world, documents(world, order_id)[0].number),
@@ -110,7 +110,7 @@ HAPPENS: dict[str, Callable[[World, UUID], None]] = {
     "the last is not paid": lambda world, order_id: withdraw(world, documents(world, order_id)[-1].number),
     "the first was called back": lambda world, order_id: withdraw(world, documents(world, order_id)[0].number, days_ago=2),
     "the last was called back": lambda world, order_id: withdraw(world, documents(world, order_id)[-1].number, days_ago=2),
-    REPLACED: lambda world, _: number_is_invalid(world),
+    REPLACED: lambda world, _: turns_out_invalid(world),
     "refunded": lambda world, order_id: refund(world, order_id),
 }  # fmt: skip
 

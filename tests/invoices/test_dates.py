@@ -8,7 +8,7 @@ import pytest
 from models.rules.proration import Granularity
 from tasks.billing import receivables
 from tests.invoices.documents import documents, lines, one, pdf, text_of
-from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
+from tests.support.vat_outage import during_outage, nothing_differs, turns_out_invalid
 from tests.support.world import World, change, purchase
 
 
@@ -69,8 +69,7 @@ def test_what_corrects_a_document_names_the_days_of_a_credit_as_that_did(world: 
     world.vies.fail("MS_UNAVAILABLE")
     changed = world.buy(eva, change("desk", seats=20))
     world.vies.http.delete("/_control/faults").raise_for_status()
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     told = [text_of(pdf(world, each)) for each in documents(world, changed.id)]
     assert len(told) == 3
     for said in told:

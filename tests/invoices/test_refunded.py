@@ -8,7 +8,7 @@ from models.states import OrderStatus
 from tasks.billing import receivables
 from tasks.operating import outside_refunds, support_refund
 from tests.invoices.documents import documents, pdf, text_of
-from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
+from tests.support.vat_outage import during_outage, nothing_differs, turns_out_invalid
 from tests.support.world import World, purchase
 
 
@@ -76,8 +76,7 @@ def test_money_that_went_back_in_another_way_is_not_said_to_be_on_the_card(world
 )
 def test_vat_that_was_owed_later_was_paid_or_is_no_longer_due(world: World, paid: bool, row: str) -> None:
     _, order = during_outage(world)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     if paid:
         with world.begin() as session:
             receivables.mark_paid(session, documents(world, order.id)[-1].number, on=world.time, by="ops")
@@ -96,8 +95,7 @@ def test_vat_that_was_owed_later_was_paid_or_is_no_longer_due(world: World, paid
 )
 def test_what_is_no_longer_due_is_called_so_in_every_language(world: World, language: Language, row: str) -> None:
     _, order = during_outage(world, language=language)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     with world.begin() as session:
         support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     world.run(order.id)

@@ -9,7 +9,7 @@ import pytest
 from models.accounts import Language
 from models.rules.proration import Granularity
 from tests.invoices.documents import attached, documents, html, one, pdf, text_of
-from tests.support.vat_outage import NUMBER, ask_again
+from tests.support.vat_outage import NUMBER, turns_out_invalid
 from tests.support.world import SELLER, YEAR, World, change, purchase, trial
 
 
@@ -131,8 +131,7 @@ def test_a_correction_names_the_credited_time_too_though_it_leaves_out_the_arith
     world.vies.fail("MS_UNAVAILABLE")
     order = world.buy(eva, change("desk", seats=20))
     world.vies.http.delete("/_control/faults").raise_for_status()
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     _, cancels, replaces = documents(world, order.id)
     for document in (cancels, replaces):
         said = text_of(pdf(world, document))

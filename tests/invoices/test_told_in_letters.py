@@ -12,7 +12,7 @@ from tasks.letters.enclosed import Enclosed
 from tasks.operating import support_refund
 from tasks.policy import VatOutage
 from tests.invoices.documents import attached, documents, one, pdf, text_of
-from tests.support.vat_outage import NUMBER, ask_again, during_outage
+from tests.support.vat_outage import NUMBER, during_outage, turns_out_invalid
 from tests.support.world import SELLER, Customer, World, change, purchase
 
 BANK = "Musterbank, IBAN DE02 1203 0000 0000 2020 51"
@@ -32,11 +32,6 @@ def by_invoice(world: World) -> None:
 def pay(world: World, number: str) -> None:
     with world.begin() as session:
         receivables.mark_paid(session, number, on=world.time, by="ops")
-
-
-def number_is_invalid(world: World) -> None:
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
 
 
 def test_the_confirmation_of_what_a_card_paid_says_that_the_invoice_is_attached_and_asks_for_nothing(
@@ -91,7 +86,7 @@ def laid_out(world: World, customer: Customer, subject: str) -> tuple[str, str]:
 
 def test_vat_on_what_a_card_paid_is_all_that_is_to_be_paid_on_the_new_invoice(world: World) -> None:
     eva, _ = during_outage(world)
-    number_is_invalid(world)
+    turns_out_invalid(world)
     letter = said(world, eva, "VAT is due")
     assert "VAT due €20.00" in letter
     assert "To pay on INV-2026-000002 €20.00" in " ".join(letter.replace("-" * 16, "").split())
@@ -114,7 +109,7 @@ def test_vat_on_an_unpaid_invoice_is_told_with_all_that_is_to_be_paid_and_what_i
 ) -> None:
     by_invoice(world)
     eva, _ = during_outage(world, card=None, language=language)
-    number_is_invalid(world)
+    turns_out_invalid(world)
     letter = said(world, eva, subject)
     assert to_pay in " ".join(letter.replace("-" * 16, "").split())
     assert cancelled in letter
@@ -125,7 +120,7 @@ def test_vat_on_a_paid_invoice_is_all_that_is_to_be_paid_and_the_paid_one_is_not
     by_invoice(world)
     eva, order = during_outage(world, card=None)
     pay(world, one(world, order.id).number)
-    number_is_invalid(world)
+    turns_out_invalid(world)
     letter = said(world, eva, "VAT is due")
     assert "To pay on INV-2026-000002 €20.00" in " ".join(letter.replace("-" * 16, "").split())
     assert "Please pay €20.00 by" in letter
@@ -135,7 +130,7 @@ def test_vat_on_a_paid_invoice_is_all_that_is_to_be_paid_and_the_paid_one_is_not
 def test_money_for_the_replaced_invoice_that_is_recorded_before_the_letter_is_written_counts(world: World) -> None:
     by_invoice(world)
     _, order = during_outage(world, card=None)
-    number_is_invalid(world)
+    turns_out_invalid(world)
     pay(world, documents(world, order.id)[0].number)
     _, new = enclosed(world, order)
     assert new.owed is not None
@@ -155,7 +150,7 @@ def test_vat_on_a_credit_note_is_to_be_paid_and_the_invoice_that_takes_the_old_o
     world.vies.fail("MS_UNAVAILABLE")
     order = world.buy(eva, change("desk", seats=5))
     world.vies.http.delete("/_control/faults").raise_for_status()
-    number_is_invalid(world)
+    turns_out_invalid(world)
     letter = said(world, eva, "VAT is due")
     assert "To pay on CN-2026-000002 €10.00" in " ".join(letter.replace("-" * 16, "").split())
     assert "Credit note CN-2026-000002 and invoice INV-2026-000002 are attached. Please pay €10.00 by" in letter
@@ -167,7 +162,7 @@ def test_vat_on_a_credit_note_is_to_be_paid_and_the_invoice_that_takes_the_old_o
 def test_nothing_is_asked_for_once_all_is_paid(world: World) -> None:
     by_invoice(world)
     _, order = during_outage(world, card=None)
-    number_is_invalid(world)
+    turns_out_invalid(world)
     pay(world, documents(world, order.id)[-1].number)
     taken_back, new = enclosed(world, order)
     assert (taken_back.cancels, new.owed) == ("INV-2026-000001", None)

@@ -22,7 +22,13 @@ from tasks.policy import VatOutage
 from tests.closing.equation import equation
 from tests.invoices.documents import documents, one
 from tests.invoices.test_receivables import invoiced, pay, replaced, still_open
-from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, nothing_differs
+from tests.support.vat_outage import (
+    ask_again,
+    corrected_invoice,
+    during_outage,
+    nothing_differs,
+    turns_out_invalid,
+)
 from tests.support.waiting import until_it_waits_for
 from tests.support.world import World, purchase
 from worker.commands import invoices as command
@@ -221,8 +227,7 @@ def replaced_once_paid(world: World) -> Order:
     _, order = during_outage(world, card=None)
     pay(world, FIRST)
     world.pass_time(days=1)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     assert owed(world) == [(100_00, "paid"), (20_00, "open")]
     return order
 

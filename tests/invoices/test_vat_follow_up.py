@@ -26,7 +26,15 @@ from tasks.vat.vat_follow_up import vat_follow_up
 from tests.invoices.documents import attached, documents, html, pdf, summed_up, text_of
 from tests.support import books
 from tests.support.places import dying_at
-from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage, follow_up, nothing_differs
+from tests.support.vat_outage import (
+    NUMBER,
+    ask_again,
+    corrected_invoice,
+    during_outage,
+    follow_up,
+    nothing_differs,
+    turns_out_invalid,
+)
 from tests.support.world import Customer, World, change, purchase, trial
 
 
@@ -54,8 +62,7 @@ def test_the_seller_s_own_number_may_be_written_in_any_way(world: World, country
 
 def test_a_number_taken_on_trust_that_is_invalid_leads_to_a_corrected_invoice_and_no_charge(world: World) -> None:
     eva, order = during_outage(world)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     first, taken_back, corrected = documents(world, order.id)
     assert summed_up(first) == ("INV-2026-000001", 100_00, 0, 100_00)
     assert summed_up(taken_back) == ("CN-2026-000001", -100_00, 0, -100_00)
@@ -74,8 +81,7 @@ def test_what_takes_back_a_document_on_an_invalid_number_has_no_note_of_a_revers
 ) -> None:
     """The note names article 196, in every language."""
     _, order = during_outage(world, language=language)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     issued = documents(world, order.id)
     assert ["196" in text_of(pdf(world, each)) for each in issued] == [True, False, False]
     assert ["196" in html(world, each) for each in issued] == [True, False, False]
@@ -110,8 +116,7 @@ def test_a_number_set_aside_is_asked_about_though_the_account_has_lost_it_since(
 
 def test_the_customer_is_told_once_with_both_documents(world: World) -> None:
     eva, order = during_outage(world)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     ask_again(world, minutes=2000)
     assert world.mails(eva)[2:] == [f"VAT is due on order {order.number}"]
     files = attached(world, eva, "VAT is due")
@@ -136,8 +141,7 @@ def test_vat_that_is_charged_after_all_is_that_of_the_day_where_the_buyer_was(wo
 
 def test_a_later_change_credits_the_vat_that_was_charged_after_all(world: World) -> None:
     eva, _ = during_outage(world)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     (period,) = world.rows(SubscriptionPeriod)
     assert (period.tax_minor, period.tax_rate, period.tax_treatment) == (20_00, Decimal(20), "destination_rate")
     world.pass_time(days=15)
@@ -158,8 +162,7 @@ def test_a_change_whose_credit_bore_vat_owes_the_vat_on_its_own_charge_whole(wor
     changed = world.buy(eva, change("desk", seats=20))
     world.vies.http.delete("/_control/faults").raise_for_status()
     assert (changed.net_minor, changed.tax_minor, changed.vat_provisional) == (150_00, -10_00, True)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     *_, taken_back, corrected = documents(world, changed.id)
     assert summed_up(taken_back)[1:] == (-150_00, 10_00, -140_00)
     assert summed_up(corrected)[1:] == (150_00, 30_00, 180_00)
@@ -190,8 +193,7 @@ def test_where_a_change_came_first_vat_is_due_on_what_was_used(world: World) -> 
 def test_where_a_change_has_credited_the_whole_charge_no_vat_is_owed_on_it(world: World) -> None:
     eva, order = during_outage(world)
     world.buy(eva, change("desk", interval=Interval.YEAR))
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     assert follow_up(world, order).outcome == "confirmed"
     assert len(documents(world, order.id)) == 1
     assert world.rows(Receivable) == []
@@ -232,8 +234,7 @@ def test_the_credit_note_that_takes_such_a_document_back_has_the_same_sums_negat
 def test_an_invoiced_order_owes_the_corrected_sum_instead_of_the_first(world: World) -> None:
     world.policy(invoice_on_vat=True)
     _, order = during_outage(world, card=None)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     first, _, corrected = documents(world, order.id)
     owed = {row.invoice_id: (row.amount_minor, row.status.value) for row in world.rows(Receivable)}
     assert owed == {first.id: (100_00, "cancelled"), corrected.id: (120_00, "open")}
@@ -247,8 +248,7 @@ def test_what_balance_paid_is_not_owed_on_the_corrected_invoice(world: World) ->
     world.vies.fail("MS_UNAVAILABLE")
     order = world.buy(eva, purchase("desk", seats=10))
     world.vies.http.delete("/_control/faults").raise_for_status()
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     corrected = documents(world, order.id)[-1]
     assert (corrected.total_minor, corrected.balance_used_minor, corrected.paid_before_minor) == (120_00, 19_00, 81_00)
     (owed,) = world.rows(Receivable)
@@ -265,8 +265,7 @@ def corrected_credit_note(world: World, **account: Any) -> tuple[Customer, Order
     world.vies.fail("MS_UNAVAILABLE")
     order = world.buy(eva, change("desk", seats=5))
     world.vies.http.delete("/_control/faults").raise_for_status()
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     return eva, order
 
 
@@ -355,8 +354,7 @@ def test_a_letter_that_could_not_be_sent_is_sent_later_and_corrects_nothing_agai
 
 def test_vat_that_was_paid_by_transfer_becomes_balance_when_the_order_is_refunded(world: World) -> None:
     eva, order = during_outage(world)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     with world.begin() as session:
         receivables.mark_paid(session, documents(world, order.id)[-1].number, on=world.time, by="ops")
     with world.begin() as session:
@@ -371,8 +369,7 @@ def test_vat_that_was_paid_by_transfer_becomes_balance_when_the_order_is_refunde
 
 def test_vat_paid_by_transfer_that_went_nowhere_is_noticed(world: World) -> None:
     _, order = during_outage(world)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     with world.begin() as session:
         support_refund.refund(session, order.id, by="ops", why="asked", now=world.time)
     world.run(order.id)
@@ -403,8 +400,7 @@ def test_nothing_is_corrected_while_another_order_on_the_product_is_at_work(worl
     later = world.place(eva, change("desk", seats=20))
     world.run(later, until=Step.ACTIVATE_SUBSCRIPTION)
     world.vies.forget()
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     assert follow_up(world, order).outcome is None
     assert len(world.rows(Invoice)) == 1
     world.run(later)

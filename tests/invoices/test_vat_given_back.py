@@ -14,7 +14,7 @@ from tasks.invoices.as_pdf import as_pdf
 from tasks.invoices.page import page
 from tasks.policy import VatOutage
 from tests.invoices.documents import documents, html, lines, pdf, summed_up, text_of
-from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up, nothing_differs
+from tests.support.vat_outage import NUMBER, ask_again, during_outage, follow_up, nothing_differs, turns_out_invalid
 from tests.support.world import World, change
 
 
@@ -113,8 +113,7 @@ def test_where_a_change_has_credited_all_the_vat_nothing_is_left_to_credit(world
 
 def test_vat_charged_in_an_outage_stands_where_the_number_is_invalid(world: World) -> None:
     eva, order = during_outage(world, VatOutage.CHARGE_VAT)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     assert follow_up(world, order).outcome == "confirmed"
     assert len(documents(world, order.id)) == 1
     assert world.balance(eva) == 0

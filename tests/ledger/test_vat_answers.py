@@ -9,7 +9,7 @@ from models.rules.proration import Granularity
 from tasks.ledger_check.differences import Check, Difference
 from tasks.policy import VatOutage
 from tests.ledger.test_verify import broken
-from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs
+from tests.support.vat_outage import NUMBER, ask_again, during_outage, nothing_differs, turns_out_invalid
 from tests.support.world import World, change, purchase
 
 WITHOUT_TRACE = "alter table {0} disable trigger user; update {0} set "
@@ -80,6 +80,5 @@ def test_an_invalid_number_under_which_nothing_is_left_to_tax_is_no_difference(w
     world.vies.register(OTHER, status="valid")
     world.change_account(eva, vat_number=OTHER)
     world.buy(eva, change("desk", seats=12))
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     assert nothing_differs(world)

@@ -24,7 +24,7 @@ from tasks.operating import outside_refunds, support_refund
 from tasks.snapshot import of_one_moment
 from tests.support.books import differences
 from tests.support.payment import spoil_activation
-from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
+from tests.support.vat_outage import corrected_invoice, during_outage, turns_out_invalid
 from tests.support.world import Customer, World, change, purchase, trial
 
 
@@ -374,8 +374,7 @@ def test_what_is_owed_stays_owed_until_it_is_paid_or_another_invoice_asks_for_it
     first, second = "INV-2026-000001", "INV-2026-000002"
     owed = f"what is owed on it, order {order.number} being active,"
     assert told_of(broken(world, CANCELLED.format(first))) == [(f"invoice {first}", owed, "open or paid", "cancelled")]
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     assert differences(world, eva.account_id) == []
     assert told_of(broken(world, CANCELLED.format(second))) == [
         (f"invoice {second}", owed, "open or paid", "cancelled")
@@ -393,8 +392,7 @@ def test_what_was_paid_on_a_replaced_invoice_and_is_not_after_all_is_owed_on_its
     first, second = "INV-2026-000001", "INV-2026-000002"
     with world.begin() as session:
         receivables.mark_paid(session, first, on=world.time, by="ops")
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     asked = (f"invoice {second}", "what is owed on it")
     assert told_of(broken(world, CANCELLED.format(first))) == [(*asked, "12000", "2000")]
     with world.begin() as session:

@@ -32,9 +32,14 @@ def during_outage(world: World, policy: VatOutage = VatOutage.PROVISIONAL, **acc
 def corrected_invoice(world: World, **account: Any) -> tuple[Customer, Order]:
     """A purchase on a number that turned out invalid."""
     eva, order = during_outage(world, **account)
+    turns_out_invalid(world)
+    return eva, order
+
+
+def turns_out_invalid(world: World) -> None:
+    """The registry no longer knows the number, and is asked again."""
     world.vies.register(NUMBER, status="invalid")
     ask_again(world)
-    return eva, order
 
 
 def ask_again(world: World, *, minutes: float = 6) -> int:

@@ -19,7 +19,7 @@ from tests.support.books import verified
 from tests.support.command import SETTINGS, prorata_of_its_own
 from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.payment import given_up_and_paid_late
-from tests.support.vat_outage import NUMBER, ask_again, during_outage
+from tests.support.vat_outage import NUMBER, ask_again, during_outage, turns_out_invalid
 from tests.support.world import World, change, purchase, trial
 from worker.commands import orders
 
@@ -58,8 +58,7 @@ def test_an_order_is_shown_with_the_disputes_of_its_charge_and_support_cannot_re
 def test_an_order_is_shown_with_its_documents_and_found_by_each_of_them(world: World) -> None:
     world.policy(invoice_on_vat=True)
     _, order = during_outage(world, card=None)
-    world.vies.register(NUMBER, status="invalid")
-    ask_again(world)
+    turns_out_invalid(world)
     [told] = {run("show", which, "--json").stdout for which in (order.number, "cn-2026-000001", " INV-2026-000002")}
     names = ("number", "kind", "reason", "corrects", "issued_on", "total_minor", "owed_minor", "owed_status")
     assert [tuple(each[name] for name in names) for each in json.loads(told)["documents"]] == [
