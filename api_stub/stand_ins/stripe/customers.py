@@ -28,10 +28,7 @@ def _is_taken(email: str | None) -> bool:
 
 
 def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
-    customer = ledger.find("customer", identifier)
-    if customer is None:
-        raise missing("customer", identifier, param="id", in_path=True)
-    return customer
+    return ledger.named("customer", identifier, param="id")
 
 
 def delete(ledger: Ledger, identifier: str) -> JsonObject:

@@ -5,7 +5,7 @@ Opened, moved on and closed by the lever `/_control/dispute`; the API retrieves 
 
 import time
 
-from api_stub.stand_ins.stripe.errors import JsonObject, invalid, missing
+from api_stub.stand_ins.stripe.errors import JsonObject, invalid
 from api_stub.stand_ins.stripe.ledger import Ledger, new_id
 
 CLOSED = ("won", "lost", "warning_closed", "prevented")
@@ -61,10 +61,7 @@ def set_status(
 
 
 def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
-    dispute = ledger.find("dispute", identifier)
-    if dispute is None:
-        raise missing("dispute", identifier, param="dispute", in_path=True)
-    return dispute
+    return ledger.named("dispute", identifier, param="dispute")
 
 
 def require_refundable(ledger: Ledger, charge: JsonObject) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from api_stub.stand_ins.stripe.errors import JsonObject
+from api_stub.stand_ins.stripe.errors import JsonObject, missing
 
 API_VERSION = "2026-10-28.endive"
 _ALPHABET = (string.ascii_letters + string.digits).encode()
@@ -71,6 +71,13 @@ class Ledger:
             "SELECT body FROM objects WHERE id = ? AND kind = ?", [identifier, kind]
         ).fetchone()
         return None if row is None else json.loads(row["body"])
+
+    def named(self, kind: str, identifier: str, *, param: str, called: str | None = None) -> JsonObject:
+        """The object that a path names. param, called: what Stripe's error calls the id and the kind, where there is none."""
+        found = self.find(kind, identifier)
+        if found is None:
+            raise missing(called or kind, identifier, param=param, in_path=True)
+        return found
 
     def token_of(self, identifier: str) -> str:
         """The test token that an object was made from; never part of what is answered."""

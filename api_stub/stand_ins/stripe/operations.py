@@ -130,13 +130,6 @@ def _list_events(call: Call) -> JsonObject:
     return page(call.ledger, "event", "/v1/events", call.params, type=call.params.get("type"))
 
 
-def _retrieve_event(call: Call) -> JsonObject:
-    event = call.ledger.find("event", call.identifier)
-    if event is None:
-        raise missing("event", call.identifier, param="id", in_path=True)
-    return event
-
-
 OPERATIONS = (
     _operation("customers.create", "POST /v1/customers", types.CustomerCreateParams, customers.COVERED,
                lambda call: customers.create(call.ledger, call.params, call.key)),
@@ -177,7 +170,8 @@ OPERATIONS = (
     _operation("disputes.retrieve", "GET /v1/disputes/{id}", types.DisputeRetrieveParams, NONE,
                lambda call: disputes.retrieve(call.ledger, call.identifier)),
     _operation("events.list", "GET /v1/events", types.EventListParams, PAGING | {"type"}, _list_events),
-    _operation("events.retrieve", "GET /v1/events/{id}", types.EventRetrieveParams, NONE, _retrieve_event),
+    _operation("events.retrieve", "GET /v1/events/{id}", types.EventRetrieveParams, NONE,
+               lambda call: call.ledger.named("event", call.identifier, param="id")),
 )  # fmt: skip
 
 

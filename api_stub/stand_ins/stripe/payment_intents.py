@@ -6,7 +6,7 @@ from typing import Any
 from api_stub.stand_ins.stripe import customers, payment_methods
 from api_stub.stand_ins.stripe.confirmation import Confirmation, confirm_with
 from api_stub.stand_ins.stripe.currencies import check_amount
-from api_stub.stand_ins.stripe.errors import Answer, JsonObject, invalid, malformed, missing
+from api_stub.stand_ins.stripe.errors import Answer, JsonObject, invalid, malformed
 from api_stub.stand_ins.stripe.ledger import Ledger, new_id
 
 COVERED = frozenset({
@@ -115,10 +115,7 @@ def confirm(
 
 
 def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
-    intent = ledger.find("payment_intent", identifier)
-    if intent is None:
-        raise missing("payment_intent", identifier, param="intent", in_path=True)
-    return intent
+    return ledger.named("payment_intent", identifier, param="intent")
 
 
 def with_charge(ledger: Ledger, intent: JsonObject) -> JsonObject:

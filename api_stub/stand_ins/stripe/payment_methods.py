@@ -89,7 +89,4 @@ def detach(ledger: Ledger, identifier: str, key: str | None) -> JsonObject:
 
 
 def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
-    method = ledger.find("payment_method", identifier)
-    if method is None:
-        raise missing("PaymentMethod", identifier, param="payment_method", in_path=True)
-    return method
+    return ledger.named("payment_method", identifier, param="payment_method", called="PaymentMethod")

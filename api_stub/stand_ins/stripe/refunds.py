@@ -52,10 +52,7 @@ def create(ledger: Ledger, params: dict[str, Any], key: str | None) -> JsonObjec
 
 
 def retrieve(ledger: Ledger, identifier: str) -> JsonObject:
-    refund = ledger.find("refund", identifier)
-    if refund is None:
-        raise missing("refund", identifier, param="refund", in_path=True)
-    return refund
+    return ledger.named("refund", identifier, param="refund")
 
 
 def set_funds(ledger: Ledger, *, enough: bool) -> None:
