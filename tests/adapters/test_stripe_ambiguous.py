@@ -8,6 +8,7 @@ import stripe
 
 from tasks.errors import KeySpent, OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.ports import ChargeStatus, RefundStatus
+from tests.support.messages import eventually
 from tests.support.stripe_stand_in import Buyer, StripeStandIn, new_buyer
 from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe import StripePayments
@@ -219,7 +220,7 @@ def test_a_charge_whose_bank_has_not_answered_yet_is_seen_as_untried_and_not_as_
     stripe_server.fail("hang_half_way", CREATE, times=1, seconds=600)
     with pytest.raises(OutcomeUnknown):
         stripe_server.payments(read_timeout=0.2, patience=0.3).charge(buyer.charge())
-    assert stripe_server.eventually(lambda: bool(stripe_server.books(buyer.ref)["payment_intents"]))
+    assert eventually(lambda: bool(stripe_server.books(buyer.ref)["payment_intents"]))
     [made] = buyer.found()
     assert (made.status, made.decline_code, made.attempt) == (ChargeStatus.UNTRIED, None, 1)
     assert buyer.payments.retrieve_charge(made.ref).status is ChargeStatus.UNTRIED

@@ -17,6 +17,7 @@ import pytest
 from tasks.charges.late_charges import LATER
 from tasks.errors import OutcomeUnknown, Refused, TemporarilyUnavailable
 from tasks.ports import PLANS_HOLD, UNDER_WAY
+from tests.support.messages import eventually
 from tests.support.stripe_stand_in import API_KEY, Buyer, StripeStandIn, new_buyer, running_stripe
 from worker.adapters.stripe import CONNECT_TIMEOUT
 from worker.settings import Settings
@@ -90,7 +91,7 @@ def test_a_key_in_flight_is_409(stripe_server: StripeStandIn, buyer: Buyer) -> N
     hang = stripe_server.fail("hang", times=1)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(pay, stripe_server, buyer, key)
-        assert stripe_server.eventually(lambda: stripe_server.seen(hang) == 1)
+        assert eventually(lambda: stripe_server.seen(hang) == 1)
         conflicts = [pay(stripe_server, buyer, key) for _ in range(3)]
         stripe_server.calm()
         assert first.result().status_code == 200

@@ -4,13 +4,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from tests.support.messages import eventually
 from worker.processes import Child, ChildFailed, NotReady, Supervisor, http_ok, log_says, reserve_port
 
 FOREVER = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)"]
@@ -41,15 +41,6 @@ with Supervisor(Path(sys.argv[1]), grace=1) as processes:
 @pytest.fixture
 def processes(tmp_path: Path) -> Supervisor:
     return Supervisor(tmp_path, grace=30)
-
-
-def eventually(condition: Callable[[], bool], *, within: float = 240.0) -> bool:
-    give_up_at = time.monotonic() + within
-    while not condition():
-        if time.monotonic() > give_up_at:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def gone(pids: list[int]) -> bool:

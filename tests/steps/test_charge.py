@@ -14,6 +14,7 @@ from tasks import wiring
 from tasks.charges import charge_calls, charge_news
 from tasks.errors import Refused
 from tasks.ports import ChargeStatus, PaymentProvider
+from tests.support.messages import eventually
 from tests.support.payment import CREATE, DECLINES
 from tests.support.places import at
 from tests.support.world import Customer, World, purchase
@@ -175,7 +176,7 @@ def test_a_charge_that_hangs_past_the_time_limit_is_taken_once(world: World, kin
     order_id = hanging(world, ada, kind)
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "pending", 119_00)], [])
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
+    assert eventually(lambda: world.charged(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
 
@@ -185,7 +186,7 @@ def test_a_card_whose_bank_is_slow_to_refuse_it_is_declined_with_the_banks_code(
     order_id = hanging(world, ada, "hang_half_way")
     assert world.attempts(order_id) == [(1, "pending", 119_00)]
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: world.intents(ada)[0]["last_payment_error"] is not None)
+    assert eventually(lambda: world.intents(ada)[0]["last_payment_error"] is not None)
     order = world.go_on(order_id)
     assert (order.status, order.reason_facts) == (
         OrderStatus.PAYMENT_DECLINED,
@@ -203,7 +204,7 @@ def test_an_order_cancelled_while_its_bank_is_slow_ends_once_the_bank_has_answer
     order = world.go_on(order_id)  # the provider lets nobody cancel what a bank is asked about
     assert (order.status, world.attempts(order_id)) == (OrderStatus.OPEN, [(1, "pending", 119_00)])
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
+    assert eventually(lambda: world.charged(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
     assert (world.charged(ada), world.given_back(ada)) == ([119_00], [119_00])
 
@@ -248,8 +249,8 @@ def hanging(world: World, customer: Customer, kind: str) -> UUID:
     wiring.plug_in(replace(world.wiring, payments=world.stripe.payments(patience=0.2, read_timeout=0.2)))
     order_id = world.run(world.place(customer, purchase())).id
     wiring.plug_in(world.wiring)
-    assert world.stripe.eventually(lambda: world.stripe.seen(fault) == 1)  # we may have given up before it was read
-    assert kind != "hang_half_way" or world.stripe.eventually(lambda: len(world.intents(customer)) == 1)
+    assert eventually(lambda: world.stripe.seen(fault) == 1)  # we may have given up before it was read
+    assert kind != "hang_half_way" or eventually(lambda: len(world.intents(customer)) == 1)
     return order_id
 
 
@@ -273,7 +274,7 @@ def test_what_the_provider_began_in_a_500_and_finishes_later_is_waited_for_and_n
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "pending", 119_00)], [])
     assert world.wakes_in(order_id) > 20
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
+    assert eventually(lambda: world.charged(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
 

@@ -20,6 +20,7 @@ from models.subscriptions import SubscriptionPeriod, Trial
 from tasks import wiring
 from tasks.charges import charge_answers, charge_attempts
 from tasks.ports import UNDER_WAY, Charge, ChargeStatus, Letter, Mailer
+from tests.support.messages import eventually
 from tests.support.payment import CREATE
 from tests.support.places import Died, at, dying_at
 from tests.support.world import Customer, World, end_waits, purchase, trial
@@ -92,7 +93,7 @@ def test_whoever_follows_a_worker_that_died_after_a_500_waits_for_what_may_still
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "pending", 119_00)], [])
     assert world.wakes_in(order_id) > UNDER_WAY.total_seconds() - 20
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
+    assert eventually(lambda: world.charged(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
 

@@ -4,8 +4,7 @@ from uuid import UUID
 
 from models.states import OrderStatus
 from tasks.operating import outside_refunds, unexpected_refunds
-from tests.support import books
-from tests.support.disputes import bought, dispute, named, noted, turn
+from tests.support.disputes import bought, dispute, named, noted, turn, waiting
 from tests.support.payment import given_up_and_paid_late, refundable
 from tests.support.world import World
 
@@ -90,11 +89,6 @@ def test_an_unexpected_charge_of_which_a_lost_part_is_won_after_the_rest_was_pai
     turn(world, late, "won")
     world.notify(late, "charge.dispute.closed")
     assert named(world) == [(UNEXPECTED, "11900", "10000")]
-
-
-def waiting(world: World) -> list[bool]:
-    """Of what `prorata ledger verify` names, whether each waits for the bank's decision."""
-    return [difference.waits for difference in books.differences(world)]
 
 
 def test_a_part_of_an_unexpected_charge_that_the_bank_has_waits_until_it_has_decided(world: World) -> None:

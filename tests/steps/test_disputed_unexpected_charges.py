@@ -11,8 +11,7 @@ from tasks.errors import RefundRefused
 from tasks.operating import support_refund, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.refunds import refunding
-from tests.support import books
-from tests.support.disputes import bought, dispute, named, told_by_whom, turn
+from tests.support.disputes import bought, dispute, named, told_by_whom, turn, waiting
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World
 
@@ -215,11 +214,6 @@ def test_a_part_that_went_back_unheard_is_known_once_the_provider_was_asked(worl
     with pytest.raises(NotPossible, match="nothing is owed"):
         settle(order_id, late)
     assert named(world) == []
-
-
-def waiting(world: World) -> list[bool]:
-    """Of what `prorata ledger verify` names, whether each waits for the bank's decision."""
-    return [difference.waits for difference in books.differences(world)]
 
 
 def said(world: World, order_id: UUID) -> list[str]:

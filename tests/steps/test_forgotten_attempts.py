@@ -14,6 +14,7 @@ from tasks.charges.late_charges import late_charges
 from tasks.operating import support_refund
 from tests.support.backup import BackUp
 from tests.support.books import verified
+from tests.support.messages import eventually
 from tests.support.payment import ASKS_BANK, CREATE, REFUND, waiting_events
 from tests.support.places import dying_at
 from tests.support.restored import DUE, LOST, about_to_buy, about_to_change, money, reconciled
@@ -36,7 +37,7 @@ def charged_twice(world: World, ada: Customer, order_id: UUID) -> None:
     world.pass_time(seconds=61)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: len(world.charged(ada)) == 2)
+    assert eventually(lambda: len(world.charged(ada)) == 2)
 
 
 CHARGED = {"nothing": lambda world, _, order_id: charged_by_the_second(world, order_id), "late money": charged_twice}

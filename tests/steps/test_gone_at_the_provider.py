@@ -14,6 +14,7 @@ from tasks.errors import Misconfigured
 from tasks.operating import at_provider, order_story
 from tasks.upstream import payment_details
 from tests.support.backup import BackUp
+from tests.support.messages import eventually
 from tests.support.payment import CREATE, unanswered
 from tests.support.world import Customer, World, purchase
 
@@ -189,7 +190,7 @@ def test_money_that_arrived_late_with_a_customer_that_was_deleted_goes_back(worl
     world.pass_time(seconds=61)
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: len(world.charged(ada)) == 2)
+    assert eventually(lambda: len(world.charged(ada)) == 2)
     gone = delete(world, ada)
     world.give_card(ada, "pm_card_mastercard")
     world.pass_time(minutes=15)

@@ -10,6 +10,7 @@ from tasks import wiring
 from tasks.errors import Misconfigured, OutcomeUnknown
 from tasks.ports import UNDER_WAY
 from tasks.upstream import payment_details
+from tests.support.messages import eventually
 from tests.support.payment import ASKS_BANK, CREATE, DECLINES, REFUND, refundable, unanswered
 from tests.support.stripe_stand_in import API_KEY, WEBHOOK_SECRET
 from tests.support.world import World, purchase
@@ -107,7 +108,7 @@ def test_what_the_provider_finishes_after_such_a_change_is_waited_for_and_not_ch
     with_another_return_url(world)
     assert world.go_on(order_id).status is OrderStatus.OPEN
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: world.charged(ada) == [119_00])
+    assert eventually(lambda: world.charged(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.COMPLETED
     assert (world.attempts(order_id), world.charged(ada)) == ([(1, "succeeded", 119_00)], [119_00])
 

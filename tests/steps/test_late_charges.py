@@ -19,6 +19,7 @@ from tasks.ports import Charge, ChargeStatus, PaymentProvider
 from tasks.refunds import refunding
 from tests.support import books
 from tests.support.backup import BackUp
+from tests.support.messages import eventually
 from tests.support.payment import CREATE
 from tests.support.world import Customer, World, purchase
 
@@ -38,7 +39,7 @@ def given_up(world: World, ada: Customer, *, cancelled: bool = False) -> UUID:
 def money_arrives(world: World, ada: Customer) -> None:
     before = len(world.charged(ada))
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: len(world.charged(ada)) == before + 1)
+    assert eventually(lambda: len(world.charged(ada)) == before + 1)
 
 
 def late_charge(world: World, ada: Customer, order_id: UUID) -> str:

@@ -11,6 +11,7 @@ from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks.errors import Misconfigured
 from tasks.operating import resumption
+from tests.support.messages import eventually
 from tests.support.payment import REFUND, refund_by_hand, refundable, spoil_activation, waiting_events
 from tests.support.places import at
 from tests.support.world import World, purchase, trial
@@ -109,7 +110,7 @@ def test_what_the_provider_began_of_a_refund_in_a_500_is_waited_for_and_not_give
     world.run(order_id)
     assert (world.refunds(order_id), world.given_back(ada)) == ([("pending", 119_00)], [])
     world.stripe.calm()
-    assert world.stripe.eventually(lambda: world.given_back(ada) == [119_00])
+    assert eventually(lambda: world.given_back(ada) == [119_00])
     assert world.go_on(order_id).status is OrderStatus.REFUNDED
     assert (world.refunds(order_id), world.given_back(ada)) == ([("succeeded", 119_00)], [119_00])
 

@@ -13,6 +13,7 @@ from tasks.operating import unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.refunds import refunding
 from tests.support.books import verified
+from tests.support.messages import eventually
 from tests.support.payment import REFUND, given_up_and_paid_late
 from tests.support.world import World
 
@@ -85,7 +86,7 @@ def test_nothing_is_recorded_while_stripe_may_still_make_the_refund(
     assert [status for status, _ in world.refunds(order_id)] == ["failed", "pending"]
     with pytest.raises(NotPossible, match="is under way: do not pay"):
         record(made_in_vain)
-    world.stripe.eventually(lambda: bool(world.refunds_at_provider(late)), within=60)
+    eventually(lambda: bool(world.refunds_at_provider(late)), within=60)
     again(world)
     assert [status for status, _ in world.refunds(order_id)] == ["failed", "succeeded"]
     assert world.refunds_at_provider(late) == ["succeeded"]
@@ -116,7 +117,7 @@ def test_nothing_is_recorded_while_stripe_may_make_a_refund_that_it_had_refused_
     again(world)
     with pytest.raises(NotPossible, match="is under way: do not pay"):
         record(refused)
-    world.stripe.eventually(lambda: "succeeded" in world.refunds_at_provider(late), within=60)
+    eventually(lambda: "succeeded" in world.refunds_at_provider(late), within=60)
     again(world)
     assert world.refunds(order_id) == [("failed", 119_00), ("succeeded", 119_00)]
     assert sorted(world.refunds_at_provider(late)) == ["failed", "succeeded"]

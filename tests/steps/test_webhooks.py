@@ -18,6 +18,7 @@ from tasks.charges import charge_news, webhooks
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import TemporarilyUnavailable
 from tasks.ports import EventKind
+from tests.support.messages import eventually
 from tests.support.payment import ASKS_BANK, DECLINES, refund_by_hand, unanswered, waiting_events
 from tests.support.world import World, purchase
 
@@ -259,7 +260,7 @@ def test_while_one_run_waits_for_the_provider_the_next_in_its_process_does_not(w
     hang = world.stripe.fail("hang", "payment_intents.retrieve", seconds=60)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(webhooks.handle_webhooks)
-        assert world.stripe.eventually(lambda: world.stripe.seen(hang) == 1)
+        assert eventually(lambda: world.stripe.seen(hang) == 1)
         assert webhooks.handle_webhooks() == 0
         world.stripe.calm()
         assert first.result() == 2

@@ -69,3 +69,8 @@ def named(world: World) -> list[tuple[str, str, str]]:
     """What `prorata ledger verify` names, without ids."""
     found = books.differences(world)
     return [(re.sub(r"(du|pi)_\w+", r"\1_1", each.what), each.expected, each.found) for each in found]
+
+
+def waiting(world: World) -> list[bool]:
+    """Of what `prorata ledger verify` names, whether each waits for the bank's decision."""
+    return [difference.waits for difference in books.differences(world)]

@@ -3,7 +3,6 @@
 import queue
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import stripe
 
 from tasks.ports import Charge, ChargeRequest, RefundRequest
 from tests.support.http import NO_REUSE
+from tests.support.messages import eventually
 from tests.support.stand_in_process import StandInProcess
 from worker.adapters.stripe import StripePayments
 
@@ -63,20 +63,11 @@ class StripeStandIn:
     def expire_keys(self) -> None:
         self.control("expire-idempotency-keys")
 
-    def eventually(self, holds: Callable[[], bool], *, within: float = 240.0) -> bool:
-        """For what the stand-in does by itself."""
-        deadline = time.monotonic() + within
-        while not holds():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        return True
-
     def banks_settle(self, holds: Callable[[], bool]) -> bool:
         """Refunds that are pending arrive now, and those that fail come back; whether `holds` then."""
         self.control("settle-after", seconds=0)
         try:
-            return self.eventually(holds)
+            return eventually(holds)
         finally:
             self.control("settle-after", seconds=NOT_BY_ITSELF)
 
