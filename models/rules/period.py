@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from models.rules.errors import RuleError, WrongType
+from models.rules.errors import RuleError
 from models.rules.money import whole_number
+from models.rules.one_of import one_of
 from models.rules.timezone import local, utc
 
 
@@ -48,16 +49,6 @@ class Period:
             )
 
 
-def interval_of(value: Interval | str) -> Interval:
-    """'month' or 'year' as an Interval. Raises UnknownInterval; WrongType if it is not a string."""
-    if not isinstance(value, str):
-        raise WrongType(f"interval must be 'month' or 'year', got {type(value).__name__} {value!r}")
-    try:
-        return Interval(value)
-    except ValueError:
-        raise UnknownInterval(f"interval must be 'month' or 'year', got {value!r}") from None
-
-
 def anchor_day_of(start: datetime, timezone: str) -> int:
     """The day of the month, 1 to 31, on which a subscription that starts at `start` renews: the account's local day."""
     return local(utc("start", start), timezone).day
@@ -73,7 +64,7 @@ def period_end(
     shows that time twice, the end is the first of the two. Both follow java.time and RFC 5545.
     Raises NaiveDatetime, UnknownInterval, UnknownTimezone, RuleError for an invalid anchor day, or an end past the year 9999.
     """
-    step = _MONTHS[interval_of(interval)]
+    step = _MONTHS[one_of(Interval, "interval", interval, unknown=UnknownInterval)]
     here = local(utc("start", start), timezone)
     day = here.day if anchor_day is None else _checked_anchor_day(anchor_day)
     years, month0 = divmod(here.month - 1 + step, 12)

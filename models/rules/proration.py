@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from models.rules.errors import RuleError, WrongType
 from models.rules.money import amount, round_half_up
+from models.rules.one_of import one_of
 from models.rules.period import Interval, Period, period_end
 from models.rules.pricing import tax
 from models.rules.timezone import local, utc, zone
@@ -77,7 +78,7 @@ def share_left(
     if not isinstance(period, Period):
         raise WrongType(f"period must be a Period, got {type(period).__name__} {period!r}")
     moment = utc("changed_at", changed_at)
-    unit = _granularity_of(granularity)
+    unit = one_of(Granularity, "granularity", granularity, unknown=UnknownGranularity)
     zone(timezone)
     if not period.start <= moment < period.end:
         raise OutsidePeriod(
@@ -130,15 +131,6 @@ def reset_tax(*, original_tax_minor: int, original_rate: Decimal, unused_minor: 
     original = amount("original_tax_minor", original_tax_minor)
     credit = min(tax(net_minor=amount("unused_minor", unused_minor), rate=original_rate), original)
     return TaxProration(credit, original - credit)
-
-
-def _granularity_of(value: Granularity | str) -> Granularity:
-    if not isinstance(value, str):
-        raise WrongType(f"granularity must be 'second' or 'day', got {type(value).__name__} {value!r}")
-    try:
-        return Granularity(value)
-    except ValueError:
-        raise UnknownGranularity(f"granularity must be 'second' or 'day', got {value!r}") from None
 
 
 def _seconds_left(period: Period, moment: datetime) -> Share:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from models.rules import vat_number as numbers
 from models.rules.country import country_for_vat
 from models.rules.errors import RuleError, WrongType
+from models.rules.one_of import one_of
 from models.rules.timezone import NaiveDatetime, local, utc
 from models.rules.vat_rates import CLOCKS, CURRENCIES, HOME, SINCE, STATES, NoRate, Territory, rate_on, territory_of
 
@@ -78,7 +79,7 @@ def decide(
     """
     seller, buyer = country_for_vat("seller_country", seller_country), country_for_vat("buyer_country", buyer_country)
     day = _day_of(tax_point)
-    kind = _buyer_type_of(buyer_type)
+    kind = one_of(BuyerType, "buyer_type", buyer_type, unknown=UnknownBuyerType)
     if vat_number is not None and not isinstance(vat_number, str):
         raise WrongType(f"vat_number must be a string or None, got {type(vat_number).__name__} {vat_number!r}")
     territory = territory_of(buyer, postcode)
@@ -192,12 +193,3 @@ def _day_of(tax_point: date | datetime) -> date:
             f"tax_point {tax_point.isoformat()} is before {SINCE.isoformat()}, the first day with known VAT rates"
         )
     return tax_point
-
-
-def _buyer_type_of(value: BuyerType | str) -> BuyerType:
-    if not isinstance(value, str):
-        raise WrongType(f"buyer_type must be 'business' or 'consumer', got {type(value).__name__} {value!r}")
-    try:
-        return BuyerType(value)
-    except ValueError:
-        raise UnknownBuyerType(f"buyer_type must be 'business' or 'consumer', got {value!r}") from None
