@@ -1,6 +1,7 @@
 """Cleans text that somebody else wrote, for places that need plain text."""
 
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 UNPRINTABLE: Final = re.compile(
@@ -15,6 +16,11 @@ _WEB_ADDRESS: Final = re.compile(r"://|(?<!\w)www\.", re.IGNORECASE)
 def one_line(text: str) -> str:
     """`text` without unprintable characters: a name must neither pose as our own text nor control a terminal."""
     return UNPRINTABLE.sub(" ", text).strip()
+
+
+def sortable(value: object) -> str:
+    """A time always has the same form, so that as text it sorts as it does as time."""
+    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
 
 
 def printable_lines(text: str) -> str:

@@ -101,6 +101,8 @@ def reset_period(
 ) -> Proration:
     """Credit the unused part of `period`, charge the new plan in full, and start its period at `changed_at`.
 
+    The rule in one call. Quotes compute the same from its parts, in `quoted_line`: tests hold both together.
+
     charged_minor: what was charged for the whole of `period`, net of tax, minor units; new_charge_minor: likewise, for the new
     period. unused = charged x remaining / whole, half rounded up, once; see `share_left` for remaining and whole.
     anchor_day: day of the month, 1 to 31, on which the new plan is to renew; None: the day of the change in `timezone`.

@@ -101,8 +101,7 @@ _TAXED_ON: ColumnElement[date] = case(
 
 def count(session: Session, first: date, last: date, *, by: Day, reasons: Collection[InvoiceReason]) -> int:
     """Of how many documents `levies` tells; by the day of supply perhaps of some more."""
-    chosen = and_(_of_days(by, first, last), *([Invoice.reason.in_(reasons)] if reasons else []))
-    return session.scalars(select(func.count()).select_from(Invoice).where(chosen)).one()
+    return session.scalars(select(func.count()).select_from(Invoice).where(_chosen(first, last, by, reasons))).one()
 
 
 def levies(
@@ -112,13 +111,17 @@ def levies(
 
     Those of one day of issue are read at a time. So pass a session from `tasks.snapshot.of_one_moment`.
     """
-    chosen = _of_days(by, first, last)
+    chosen = _chosen(first, last, by, reasons)
     for day in session.scalars(select(Invoice.issued_on).where(chosen).distinct().order_by(Invoice.issued_on)).all():
-        these = and_(Invoice.issued_on == day, chosen, *([Invoice.reason.in_(reasons)] if reasons else []))
+        these = and_(Invoice.issued_on == day, chosen)
         divided = shares(session, these)
         for row in session.execute(_DOCUMENTS.where(these)).all():
             if by is not Day.SUPPLIED or first <= _supplied_on(row.Invoice) <= last:
                 yield from _told(*row, divided[row.Invoice.id], seller)
+
+
+def _chosen(first: date, last: date, by: Day, reasons: Collection[InvoiceReason]) -> ColumnElement[bool]:
+    return and_(_of_days(by, first, last), *([Invoice.reason.in_(reasons)] if reasons else []))
 
 
 def _of_days(by: Day, first: date, last: date) -> ColumnElement[bool]:

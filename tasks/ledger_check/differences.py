@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
+
+from tasks.plain_text import sortable
 
 
 class Check(StrEnum):
@@ -48,8 +49,4 @@ Found = Iterator[Difference]
 def differs(check: Check, where: str, what: str, expected: object, found: object, *, waits: bool = False) -> Found:
     """The difference, if there is one."""
     if expected != found:
-        yield Difference(check, where, what, _said(expected), _said(found), waits)
-
-
-def _said(value: object) -> str:
-    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
+        yield Difference(check, where, what, sortable(expected), sortable(found), waits)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tasks.plain_text import UNPRINTABLE, one_line
+from tasks.plain_text import UNPRINTABLE, one_line, sortable
 
 ENDLESS = 1_000_000
 """columns where nothing is a terminal's: a file, another program"""
@@ -62,7 +62,7 @@ def print_json_rows(rows: Iterable[object]) -> None:
 
 def _json_lines(value: object) -> list[str]:
     has_every_letter = (sys.stdout.encoding or "").lower().startswith("utf")
-    lines = json.dumps(value, indent=2, ensure_ascii=not has_every_letter, default=_as_json).split("\n")
+    lines = json.dumps(value, indent=2, ensure_ascii=not has_every_letter, default=sortable).split("\n")
     return [UNPRINTABLE.sub(_escaped, line) for line in lines]
 
 
@@ -75,15 +75,10 @@ def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def _csv_cell(value: object) -> object:
     if isinstance(value, datetime):
-        return _as_json(value)
+        return sortable(value)
     if not isinstance(value, str):
         return value
     return _FORMULA.sub(r"\1\2'", one_line(value))
-
-
-def _as_json(value: object) -> str:
-    """A time always has the same form, so that as text it sorts as it does as time."""
-    return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else str(value)
 
 
 def _escaped(found: re.Match[str]) -> str:
