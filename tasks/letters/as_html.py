@@ -1,4 +1,4 @@
-"""A letter's content as HTML that mail programs show: tables, inline styles, nothing fetched from anywhere."""
+"""A letter's content as HTML that mail programs show: tables, one short style sheet, nothing fetched from anywhere."""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The confirmation of an order: its details, the arithmetic of every line, and how the sum was settled."""
+"""The confirmation of an order: its sum and how that is settled, then the details and arithmetic of every line, since mail programs cut long letters short."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,6 @@ def confirmation(o: Occasion, *, credited_in: Mapping[int, str]) -> Content:
         greeting=o.greeting,
         blocks=(
             Paragraph(_opening(o)),
-            *(line_table(line, telling) for line in o.lines),
             Table(
                 title=w.say("Total of order %(number)s", number=number),
                 rows=_settlement(o),
@@ -40,6 +39,7 @@ def confirmation(o: Occasion, *, credited_in: Mapping[int, str]) -> Content:
                 ),
             ),
             *enclosed.told(w, o.enclosed),
+            *(line_table(line, telling) for line in o.lines),
             *_renewal(o),
             Link(w.say("Your subscriptions"), o.subscriptions_page),
         ),

@@ -10,6 +10,7 @@ class _Reader(HTMLParser):
         self.attributes: list[tuple[str, dict[str, str | None]]] = []
         self.links: list[str] = []
         self.texts: list[str] = []
+        self.styles: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
@@ -17,7 +18,9 @@ class _Reader(HTMLParser):
         self.links += [value or "" for name, value in attrs if name in ("href", "src")]
 
     def handle_data(self, data: str) -> None:
-        if data.strip():
+        if self.cdata_elem == "style":
+            self.styles.append(data)
+        elif data.strip():
             self.texts.append(" ".join(data.split(" ")).strip())
 
 

@@ -85,8 +85,7 @@ def test_each_currency_has_its_own_decimals(currency: str, figure: str) -> None:
 def test_the_arithmetic_of_a_change_is_complete() -> None:
     text = confirmed(priced(UPGRADE))
     figures = [
-        row(text.split("Total of order")[0], label)
-        for label in ("15 ×\xa0€20.00", "Prorated credit for unused time", "Net", "VAT 19%", "Total")
+        row(text, label) for label in ("15 ×\xa0€20.00", "Prorated credit for unused time", "Net", "VAT 19%", "Total")
     ]
     assert figures == ["€300.00", "−€33.33", "€266.67", "€50.67", "€317.34"]
     assert row(text, "Before") == "10 seats of Desk Team, billed monthly"
@@ -132,7 +131,7 @@ def test_the_unit_price_is_said_to_be_exclusive_of_vat(language: Language, a_mon
 
 def test_line_totals_sum_to_the_order() -> None:
     text = confirmed(priced(replace(PURCHASE, product="wiki"), UPGRADE))
-    *lines, total = re.findall(r"^Total +€([\d.]+)$", text, re.MULTILINE)
+    total, *lines = re.findall(r"^Total +€([\d.]+)$", text, re.MULTILINE)
     assert sum(map(Decimal, lines)) == Decimal(total) == Decimal("329.24")
 
 
@@ -213,7 +212,7 @@ def test_reverse_charge_is_named_as_the_law_names_it(language: Language, note: s
 
 def test_reverse_charge_gives_back_the_tax_once_charged() -> None:
     text = confirmed(priced(UPGRADE, vat=REVERSE_CHARGE))
-    assert row(text.split("Total of order")[0], "VAT") == "−€6.33"
+    assert row(text, "VAT") == "−€6.33"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +250,7 @@ CYPRIOT_VAT = VatDecision(Treatment.DESTINATION_RATE, Decimal("19.000"), None)
 
 def test_a_line_with_the_vat_of_two_countries_does_not_call_it_by_their_common_rate() -> None:
     text = confirmed(priced(UPGRADE, vat=CYPRIOT_VAT), account=account(country="CY"), credited_in={0: "DE"})
-    assert row(text.split("Total of order")[0], "VAT") == "€50.67"
+    assert row(text, "VAT") == "€50.67"
     assert "VAT 19%" not in text
     said = " ".join(text.split())
     assert "€57.00 on the new period (19%, Cyprus), less €6.33 on the credit (19%, Germany, as it was charged)" in said

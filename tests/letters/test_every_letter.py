@@ -129,7 +129,8 @@ def test_german_goes_on_in_lower_case_after_the_comma_of_the_greeting(name: str)
 @every_order
 def test_html_fetches_nothing_and_runs_nothing(name: str) -> None:
     seen = read(composed(name, Language.EN).html)
-    assert not {"script", "img", "link", "iframe", "style", "form"} & set(seen.tags)
+    assert not {"script", "img", "link", "iframe", "form"} & set(seen.tags)
+    assert not re.search(r"@|url\(", "".join(seen.styles))
     assert {urlsplit(link).netloc for link in seen.links} <= {"billing.prorata.example"}
 
 
@@ -143,8 +144,7 @@ def test_a_screen_reader_finds_tables_of_figures_by_their_titles_and_rows_by_the
     labels = [facts for tag, facts in seen.attributes if tag == "th"]
     assert seen.tags.count("h2") == len(with_figures)
     assert bool(labels) == bool(with_figures) == (kind is not LetterKind.SEAT_PROMPT)
-    assert all((facts["scope"], facts["align"]) == ("row", "left") for facts in labels)
-    assert not any("font-weight" not in (facts["style"] or "") for facts in labels)
+    assert {facts["scope"] for facts in labels} <= {"row"}
 
 
 def test_a_letter_is_addressed_to_the_contact_in_the_orders_language() -> None:
