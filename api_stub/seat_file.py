@@ -1,12 +1,17 @@
-"""A CSV of seat changes, read line by line: `email,action` with `assign` or `unassign`. Every bad line is told, by its number."""
+"""A CSV of seat changes, read line by line: `email,action` with `assign` or `unassign`. Every bad line is told, by its number.
+
+As spreadsheets save it in any country: with commas, semicolons or tabs, and empty cells behind the two.
+"""
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from threading import BoundedSemaphore
+from typing import Final
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
@@ -22,6 +27,8 @@ COME_BACK = 5
 _LONGEST_ADDRESS = 254
 """bytes, RFC 5321"""
 _turns = BoundedSemaphore(AT_ONCE)
+_SEPARATED: Final = re.compile(r"(?:sep=.?(?:\r\n?|\n))?[^,;\t\r\n]*([,;\t]?)", re.IGNORECASE)
+"""up to what separates the header's cells; the line above it may tell Excel that"""
 
 Row = tuple[int, list[str]]
 """the number of its line, and its fields"""
@@ -51,23 +58,40 @@ def read(content: bytes) -> list[Row]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise refused([{"line": 1, "detail": "the file must be UTF-8"}]) from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        detail = "the file must be UTF-8; in a spreadsheet program, save it as CSV UTF-8"
+        raise refused([{"line": 1, "detail": detail}]) from None
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     try:
-        first = islice(reader, 1 + MAX_CHANGES + 1)  # one too many at most: a file may be a million blank lines
-        rows = [(reader.line_num, [field.strip() for field in row]) for row in first]
+        first = islice(reader, 2 + MAX_CHANGES + 1)  # one too many at most: a file may be a million blank lines
+        rows = [(reader.line_num, _cells(row)) for row in first]
     except csv.Error as error:
         raise refused([{"line": reader.line_num, "detail": f"this is not CSV: {error}"}]) from None
+    if rows and rows[0][1][:1] and rows[0][1][0].lower().startswith("sep="):
+        del rows[0]
     if not rows or [name.lower() for name in rows[0][1]] != HEADER:
-        raise refused([{"line": 1, "detail": "the header must be email,action"}])
+        detail = "the header must be email,action (separated by a comma, a semicolon or a tab)"
+        raise refused([{"line": rows[0][0] if rows else 1, "detail": detail}])
     changes = rows[1:]
     if len(changes) > MAX_CHANGES:
         detail = f"a file has at most {MAX_CHANGES} changes; a blank line counts as one"
         raise refused([{"line": changes[MAX_CHANGES][0], "detail": detail}])
     found = [(number, row) for number, row in changes if any(row)]
     if not found:
-        raise refused([{"line": 2, "detail": "there is nothing to do: the file has a header only"}])
+        raise refused([{"line": rows[0][0] + 1, "detail": "there is nothing to do: the file has a header only"}])
     return found
+
+
+def _separator(text: str) -> str:
+    found = _SEPARATED.match(text)
+    return (found and found[1]) or ","
+
+
+def _cells(row: list[str]) -> list[str]:
+    """Without the empty cells behind the two."""
+    cells = [cell.strip() for cell in row]
+    while len(cells) > len(HEADER) and not cells[-1]:
+        cells.pop()
+    return cells
 
 
 def unchecked(rows: list[Row]) -> list[SeatLine]:

@@ -78,7 +78,7 @@ async def csv_body(request: Request) -> bytes:
     openapi_extra={
         "requestBody": {
             "required": True,
-            "description": f"at most 1 MiB and {seats.MAX_CHANGES:,} changes (a blank line counts as one), UTF-8, with the header `email,action`; the action is `assign` or `unassign`",
+            "description": f"at most 1 MiB and {seats.MAX_CHANGES:,} changes (a blank line counts as one), UTF-8 (with or without a byte order mark), with the header `email,action`; the action is `assign` or `unassign`. Cells are separated by a comma, a semicolon or a tab, all by the one that the header has; empty cells behind the two, and a first line `sep=;`, are ignored",
             "content": {
                 CSV: {
                     "schema": {"type": "string"},

@@ -58,13 +58,17 @@ def test_a_user_named_twice_in_a_file_is_refused(desk: Desk) -> None:
     assert desk.users() == set()
 
 
+NOT_UTF_8 = "the file must be UTF-8; in a spreadsheet program, save it as CSV UTF-8"
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "the header must be email,action"),
-        (b"email;action\n", "the header must be email,action"),
+        (b"", "the header must be email,action (separated by a comma, a semicolon or a tab)"),
+        (b"email|action\n", "the header must be email,action (separated by a comma, a semicolon or a tab)"),
         (b"email,action\n", "there is nothing to do: the file has a header only"),
-        (b"email,action\n\xff\xfe,assign\n", "the file must be UTF-8"),
+        ("email,action\nmüller@x.example,assign\n".encode("cp1252"), NOT_UTF_8),
+        ("email\taction\na@x.example\tassign\n".encode("utf-16"), NOT_UTF_8),
         (b'email,action\n"a@x.example,assign\n', "this is not CSV: unexpected end of data"),
     ],
 )
@@ -227,6 +231,34 @@ def test_nothing_is_said_of_a_file_for_a_subscription_of_somebody_else(world: Wo
 
 def test_a_spreadsheets_byte_order_mark_is_no_obstacle(desk: Desk) -> None:
     assert desk.upload("a@x.example,assign", header="\ufeffEmail,Action").status_code == 200
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+def test_a_file_is_read_as_spreadsheets_of_any_country_save_it(desk: Desk, separator: str) -> None:
+    def saved(*cells: str) -> str:
+        return separator.join((*cells, "", ""))
+
+    answer = desk.upload(
+        saved("a@x.example", "assign"), saved("b@x.example", "assign"), saved(""), header=saved("\ufeffemail", "action")
+    )
+    assert [each["line"] for each in answer.json()["results"]] == [2, 3]
+    assert desk.users() == {"a@x.example", "b@x.example"}
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+def test_a_line_that_tells_excel_what_separates_cells_is_counted_and_left_out(desk: Desk, separator: str) -> None:
+    header = f"sep={separator}\r\nemail{separator}action"
+    answer = desk.upload(f"a@x.example{separator}assign", header=header)
+    assert [(each["line"], each["email"]) for each in answer.json()["results"]] == [(3, "a@x.example")]
+    answer = desk.upload(f"a@x.example{separator}promote", f"b@x.example{separator}", header=header)
+    assert answer.json()["lines"] == [
+        {"line": number, "detail": "the action must be assign or unassign"} for number in (3, 4)
+    ]
+
+
+def test_cells_are_separated_by_what_the_header_has(desk: Desk) -> None:
+    answer = desk.upload("a@x.example,assign", header="email;action")
+    assert answer.json()["lines"] == [{"line": 2, "detail": "two fields are needed, email and action; found 1"}]
 
 
 def test_what_is_sent_as_something_else_is_not_read_as_csv(desk: Desk) -> None:
