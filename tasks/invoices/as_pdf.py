@@ -21,7 +21,8 @@ _GUTTER: Final = 5 * MM
 
 def as_pdf(page: Page) -> bytes:
     notice = _legal_notice(page)
-    sheets = on_sheets(_blocks(page), _A4[1] - _MARGIN - _FOOT - notice.height)
+    room = _A4[1] - _MARGIN - _FOOT - notice.height
+    sheets = on_sheets(_blocks(page, room), room)
     drawn = [
         [*_placed(sheet, _MARGIN), *_placed(notice, _A4[1] - _FOOT - notice.height), *_foot(page, number, len(sheets))]
         for number, sheet in enumerate(sheets, 1)
@@ -30,15 +31,15 @@ def as_pdf(page: Page) -> bytes:
     return written(drawn, width=_A4[0], height=_A4[1], about=about)
 
 
-def _blocks(page: Page) -> Iterable[Block]:
+def _blocks(page: Page, room: float) -> Iterable[Block]:
+    """room: the height of a sheet."""
     yield Block(_head(page))
     yield Block(_parties(page), 10 * MM)
     if page.about:
         yield Block(_boxed([page.about]), 8 * MM)
-    yield from _items(page, 6 * MM if page.about else 8 * MM)
-    yield Block(sums(page.totals, _WIDTH), 4 * MM)
-    if page.notes:
-        yield Block(_boxed(page.notes), 6 * MM)
+    *items, last = _items(page, 6 * MM if page.about else 8 * MM)
+    yield from items
+    yield from _ending(page, last, room)
     if page.arithmetic:
         first, *others = map(_explained, page.arithmetic)
         title = padded(text(page.arithmetic_title, style.HEADING, _WIDTH), top=0, bottom=4)
@@ -67,6 +68,21 @@ def _items(page: Page, gap: float) -> Iterable[Block]:
     head, rows = table(page.columns, page.items, _WIDTH)
     for number, row in enumerate(rows):
         yield Block(row, head=head) if number else Block(below([head, row]), gap)
+
+
+def _ending(page: Page, last: Block, room: float) -> Iterable[Block]:
+    """The last item, the sums and the notes, on one sheet if they fit there: neither sums nor notes begin a sheet by themselves."""
+    others = [Block(sums(page.totals, _WIDTH), 4 * MM)]
+    if page.notes:
+        others.append(Block(_boxed(page.notes), 6 * MM))
+    for block in others:
+        box = below([last.box, padded(block.box, top=block.gap, bottom=0)])
+        if box.height + (last.head.height if last.head else 0) <= room:
+            last = last._replace(box=box)
+        else:
+            yield last
+            last = block
+    yield last
 
 
 def _boxed(texts: Sequence[str]) -> Box:

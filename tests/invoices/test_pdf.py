@@ -180,6 +180,28 @@ def test_a_table_over_several_pages_repeats_its_head() -> None:
     assert [sum(f"Desk {number}\n" in text for text in texts) for number in range(60)] == [1] * 60
 
 
+@pytest.mark.parametrize("rows", range(1, 30))
+def test_sums_and_notes_stay_with_the_last_row_below_the_head_of_the_table(rows: int) -> None:
+    items = [
+        replace(ITEM, title=f"Row {n:02}", details=("billed monthly", "November", "Reverse charge"))
+        for n in range(rows)
+    ]
+    *_, last = read(
+        replace(PAGE, items=tuple(items), notes=("Reverse charge.", "Our bank account: IBAN"), arithmetic=())
+    ).pages
+    shown = last.extract_text()
+    order = [shown.find(said) for said in ("Price per seat", f"Row {rows - 1:02}", "Total", "Our bank account: IBAN")]
+    assert order == sorted(order)
+    assert order[0] >= 0
+
+
+def test_notes_as_long_as_a_page_leave_the_sums_with_the_last_row() -> None:
+    notes = tuple(f"Note {n}" for n in range(47))
+    first, last = read(replace(PAGE, items=(ITEM,) * 9, notes=notes, arithmetic=())).pages
+    assert "Total" in first.extract_text()
+    assert [note for note in notes if note not in last.extract_text()] == []
+
+
 @pytest.mark.parametrize("place", ["notes", "buyer"])
 def test_a_text_longer_than_a_page_goes_on_overleaf_line_for_line(place: str) -> None:
     lines = tuple(f"Line {number}." for number in range(200))
