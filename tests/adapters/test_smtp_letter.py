@@ -57,6 +57,11 @@ def test_a_letter_comes_from_the_seller_unless_another_name_is_given(
     assert mailbox.read()["From"] == {"Name": shown, "Address": "billing@prorata.example"}
 
 
+def test_the_envelope_has_the_senders_address_so_that_spf_speaks_for_its_domain(mailbox: Mailbox) -> None:
+    as_set(mailbox, mail_reply_to="accounts@kanban.example").send(LETTER)
+    assert mailbox.read()["ReturnPath"] == "billing@prorata.example"
+
+
 @pytest.mark.parametrize(
     ("given", "shown"), [({}, None), ({"mail_reply_to": "accounts@kanban.example"}, ["accounts@kanban.example"])]
 )
