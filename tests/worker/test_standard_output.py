@@ -60,6 +60,17 @@ def test_a_program_gets_them_all_the_same() -> None:
     assert (status, json.loads(said)) == (0, ADDRESS)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "iso8859-1", "utf-8"])
+def test_a_spreadsheet_gets_utf_8_whatever_the_locale(encoding: str) -> None:
+    cells = ["Łódź", "Müller", "Ελλάς"]
+    program = (
+        "from worker.commands.screen import print_csv; from worker.commands.standard_output import written\n"
+        f"with written(): print_csv({cells!a}, [{cells!a}])"
+    )
+    status, said, wrong = run([sys.executable, "-c", program], to=subprocess.PIPE, PYTHONIOENCODING=encoding)
+    assert (status, said, wrong) == (0, f"{','.join(cells)}\n" * 2, "")
+
+
 @pytest.mark.parametrize(("where", "said"), [(">&-", CLOSED), ("> /dev/full", FULL_DISK)])
 @pytest.mark.parametrize("how", ["", "--json"])
 def test_a_key_that_nobody_can_see_is_not_issued(

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from io import TextIOWrapper
 
 import typer
 from rich.console import Console
@@ -67,7 +68,12 @@ def _json_lines(value: object) -> list[str]:
 
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """For spreadsheets, which take text that begins with one of `=+-@` for a formula: there is an apostrophe before each such sign."""
+    """For spreadsheets, which take text that begins with one of `=+-@` for a formula: there is an apostrophe before each such sign.
+
+    It is UTF-8 whatever the terminal's letters are: it goes into files, where a `?` for a letter would stay unseen.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="strict")
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([_csv_cell(cell) for cell in row] for row in rows)

@@ -19,7 +19,7 @@ class NotWritten(Explained):
 
 @contextmanager
 def written() -> Iterator[None]:
-    """At the end everything is written; raises NotWritten where it is not, and ends with NO_ANSWER, silently, where nobody reads it any more. What the encoding has no letter for becomes `?`."""
+    """At the end everything is written; raises NotWritten where it is not, and ends with NO_ANSWER, silently, where nobody reads it any more. What the encoding has no letter for becomes `?`, but not in CSV."""
     stdout = sys.stdout
     if isinstance(stdout, TextIOWrapper):
         stdout.reconfigure(errors="replace")
