@@ -10,7 +10,7 @@ from babel.messages.catalog import Catalog
 
 from models.accounts import Language
 from tasks import locales
-from tasks.letters.wording import LOCALES
+from tasks.letters.wording import LOCALES, Wording
 from tasks.locales import SOURCE_LANGUAGE, po_path, read_catalogue
 from tasks.locales.messages import messages, untranslated, update
 
@@ -127,3 +127,14 @@ def test_every_language_is_wired() -> None:
     assert set(LOCALES) == set(Language)
     assert all(po_path(language).is_file() for language in TRANSLATED)
     assert {path.parts[-3] for path in locales.FOLDER.rglob("*.po")} == {language.value for language in TRANSLATED}
+
+
+def test_italian_addresses_the_customer_with_a_capital() -> None:
+    to_you = re.compile(r"\ble (?:\w+(?:isce|iamo|iscono|eranno|eremo|erà)|viene|vengono|abbiamo)\b")
+    said = [form for message in read_catalogue(Language.IT) if message.id for form in forms(message.string)]
+    assert [each for each in said if to_you.search(each)] == []
+
+
+def test_a_refund_that_the_bank_may_make_has_a_title_that_names_nobody() -> None:
+    """The notice of a disputed payment says below it that the customer's bank returns the money."""
+    assert Wording(Language.FR, "EUR", "UTC").say("You get back") == "Montants restitués"
