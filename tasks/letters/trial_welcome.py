@@ -1,10 +1,15 @@
 """The welcome to a trial: how long it lasts, that it ends by itself without a charge, and how to subscribe."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from models.orders import OrderLine
 from tasks.letters.content import Content, Link, Paragraph, Row, Table
 from tasks.letters.occasion import Occasion
+from tasks.letters.wording import Wording
+
+_MOST_NAMED: Final = 3
+"""plans in a subject"""
 
 
 def trial_welcome(o: Occasion, *, trials: Sequence[OrderLine]) -> Content:
@@ -12,7 +17,7 @@ def trial_welcome(o: Occasion, *, trials: Sequence[OrderLine]) -> Content:
     w = o.w
     plans = w.listed([o.names.plan(line.product_code, line.tier_code) for line in trials])
     return Content(
-        subject=w.say("Your free trial of %(plans)s has started", plans=plans),
+        subject=_subject(w, plans, len(trials)),
         title=w.say("Welcome to your free trial"),
         greeting=o.greeting,
         blocks=(
@@ -35,6 +40,13 @@ def trial_welcome(o: Occasion, *, trials: Sequence[OrderLine]) -> Content:
         ),
         closing=o.closing,
     )
+
+
+def _subject(w: Wording, plans: str, trials: int) -> str:
+    """Names as many plans as a list of letters can show."""
+    if trials > _MOST_NAMED:
+        return w.say("Your %(trials)s free trials have started", trials=trials)
+    return w.say("Your free trial of %(plans)s has started", plans=plans)
 
 
 def _table(o: Occasion, line: OrderLine) -> Table:

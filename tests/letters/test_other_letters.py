@@ -11,7 +11,17 @@ from models.rules.cart import Action, CartLine
 from models.rules.period import Interval
 from models.states import LetterKind, PaymentKind
 from tasks.letters.enclosed import Enclosed, Owed
-from tests.letters.orders import ACCOUNT_ID, PURCHASE, SUBSCRIPTION_ID, TEN_DAYS_LEFT, TRIAL, UPGRADE, letter, priced
+from tests.letters.orders import (
+    ACCOUNT_ID,
+    PURCHASE,
+    SUBSCRIPTION_ID,
+    TEN_DAYS_LEFT,
+    TRIAL,
+    UPGRADE,
+    letter,
+    order_lines,
+    priced,
+)
 
 CREDIT_NOTE = Enclosed(kind=InvoiceKind.CREDIT_NOTE, number="CN-2026-000001")
 SEATS_PAGE = f"https://billing.prorata.example/subscriptions/{SUBSCRIPTION_ID}/seats"
@@ -31,6 +41,24 @@ def test_a_trial_is_welcomed_with_its_length_and_end() -> None:
 
 def test_the_welcome_is_about_trials_only() -> None:
     assert "Desk" not in said(LetterKind.TRIAL_WELCOME, UPGRADE, TRIAL)
+
+
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [
+        (Language.EN, "Your 4 free trials have started"),
+        (Language.DE, "Ihre 4 kostenlosen Tests haben begonnen"),
+        (Language.ES, "Sus 4 pruebas gratuitas han comenzado"),
+        (Language.FR, "Vos 4 essais gratuits ont commencé"),
+        (Language.IT, "Le Sue 4 prove gratuite sono iniziate"),
+    ],
+)
+def test_a_welcome_to_many_trials_counts_them_in_its_subject(language: Language, subject: str) -> None:
+    four = order_lines(priced(TRIAL)) * 4
+    made = letter(LetterKind.TRIAL_WELCOME, priced(TRIAL), language=language, lines=four)
+    assert made.subject == subject
+    assert made.text.count("Wiki Team") == 8, "named in the letter all the same"
+    assert "Wiki Team" in letter(LetterKind.TRIAL_WELCOME, priced(TRIAL), language=language, lines=four[:3]).subject
 
 
 @pytest.mark.parametrize("kind", [LetterKind.CONFIRMATION, LetterKind.TRIAL_WELCOME])
