@@ -150,7 +150,18 @@ def test_a_screen_reader_finds_tables_of_figures_by_their_titles_and_rows_by_the
 def test_a_letter_is_addressed_to_the_contact_in_the_orders_language() -> None:
     made = composed("purchase", Language.IT)
     assert (made.to, made.language) == ("ada@beispiel.example", "it")
+    outer = next(facts for tag, facts in read(made.html).attributes if tag == "table")
     assert '<html lang="it">' in made.html
+    assert outer["lang"] == "it", "Gmail drops the element html"
+
+
+def test_outlook_which_knows_no_max_width_is_given_a_table_as_wide() -> None:
+    html = composed("purchase", Language.EN).html
+    assert re.findall(r"<!--\[if mso\]>(.*?)<!\[endif\]-->", html) == [
+        '<table role="presentation" width="600" align="center" cellpadding="0" cellspacing="0" border="0">'
+        '<tr><td style="padding:0;">',
+        "</td></tr></table>",
+    ]
 
 
 @pytest.mark.parametrize("kind", LetterKind)
