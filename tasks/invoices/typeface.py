@@ -8,6 +8,7 @@ of `REPERTOIRE`; any other letter requires a subset of its own, and the most rec
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -87,7 +88,7 @@ def _cut(whole: Face, letters: str, first: int) -> Cut:
 
 def _objects(whole: Face, letters: str, first: int) -> tuple[bytes, ...]:
     program, glyphs_of = _program(whole, letters)
-    name = f"AAAAAA+{whole.name}"
+    name = f"{_tag(whole.name + letters)}+{whole.name}"
     widths = " ".join(f"{whole.widths.get(letter, whole.missing):g}" for letter in letters)
     font, metrics, data, meanings, glyphs = range(first + 1, first + _PARTS)
     return (
@@ -100,6 +101,11 @@ def _objects(whole: Face, letters: str, first: int) -> tuple[bytes, ...]:
         stream(_meanings(letters)),
         stream(b"\0\0" + b"".join(glyph.to_bytes(2) for glyph in glyphs_of)),
     )
+
+
+def _tag(subset: str) -> str:
+    """Six capitals, others for each subset, so that documents with different ones can be merged (ISO 32000-1, 9.6.4)."""
+    return "".join(chr(ord("A") + byte % 26) for byte in sha256(subset.encode()).digest()[:6])
 
 
 def _descriptor(font: Any, scale: float) -> str:

@@ -59,8 +59,19 @@ def test_a_strict_reader_reads_it_with_its_title_and_language(caplog: pytest.Log
 
 
 def test_the_typeface_of_a_pdf_is_embedded_in_two_weights() -> None:
-    embedded = re.findall(rb"/FontName/AAAAAA\+([A-Za-z-]+)/.*/FontFile2 \d+ 0 R", as_pdf(PAGE))
+    embedded = re.findall(rb"/FontName/[A-Z]{6}\+([A-Za-z-]+)/.*/FontFile2 \d+ 0 R", as_pdf(PAGE))
     assert embedded == [b"DejaVuSansCondensed", b"DejaVuSansCondensed-Bold"]
+
+
+def test_each_subset_of_a_typeface_has_a_tag_of_its_own_and_always_the_same() -> None:
+    """So that documents can be merged: by an equal tag, one's letters would stand in the other."""
+
+    def tags(buyer: str) -> list[bytes]:
+        return re.findall(rb"/FontName/([A-Z]{6})\+", as_pdf(replace(PAGE, buyer=Part("Customer", (buyer,)))))
+
+    (plain, bold), (greek, same) = tags("Ada"), tags("Ελλάς")
+    assert (len({plain, bold, greek}), same) == (3, bold)
+    assert tags("Ada") == tags("Ada Byron") == [b"QPKZGK", b"SJDQAI"]
 
 
 @pytest.mark.parametrize("name", ["Ελλάς & Żółć", "Юг Ёж", "ŐŰ ğış ĀĒ", "寿司 株式会社", "a\N{NO-BREAK SPACE}b"])
