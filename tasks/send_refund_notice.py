@@ -23,7 +23,7 @@ def send_refund_notice(order_id: UUID) -> Outcome:
     """Say what was refunded and why. The order ends as refunded; as cancelled or rejected if nothing had been charged.
 
     If a refund failed after the provider had accepted it, a person must look: the customer is then not told of a refund.
-    Likewise if it would say what the customer's bank returns, and the dispute is not lost any more, or with another amount.
+    Likewise if it would say what the customer's bank returns, and the dispute is not lost any more, or with another amount; or what went to the card, and a part of that has failed.
     """
     with begin() as session:
         order = take(session, order_id, THIS)

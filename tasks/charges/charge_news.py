@@ -19,7 +19,7 @@ from tasks.charges import charge_attempts, unexpected_money
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import StepAgain, TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Dispute, EventKind, Refund, RefundStatus
-from tasks.refunds import contested, disputes, refunded, refunding, refunds_elsewhere, unfunded_refunds
+from tasks.refunds import contested, disputes, fallen_short, refunded, refunding, refunds_elsewhere, unfunded_refunds
 from tasks.wiring import begin, payments
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,9 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
             return _note_unknown(session, order, charge)
         if disputed:
             disputes.require_newest(session, order.id, noted)
+        short = fallen_short.short_minor(session, attempt)
         refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
+        fallen_short.report(session, order, attempt, before_minor=short)
         _tell_what_is_owed(session, order, attempt, owed)
         _note_failed_refunds(session, order, attempt, charge, refunds, owed)
         unfunded_refunds.note(session, order.id, refunds)

@@ -80,7 +80,7 @@ def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, owed_minor: int)
     if disputes.is_foreign(disputed, charge.currency):
         return _compare(taken, charge, paid_minor=-owed_minor), owed_minor < 0
     if owed_minor < 0:
-        return disputes.has_twice(charge.ref, -owed_minor, charge.currency), True
+        return disputes.has_twice(f"unexpected charge {charge.ref}", -owed_minor, charge.currency), True
     if dispute.status is DisputeStatus.WON and owed_minor:
         return f"{left}, though its dispute {dispute.ref} was won; the provider refunds it no more", True
     if dispute.status is DisputeStatus.WON:

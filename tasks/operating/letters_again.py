@@ -33,7 +33,7 @@ from tasks.mail import still_true
 from tasks.mail.writing import written
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Letter
-from tasks.refunds import turned_disputes
+from tasks.refunds import fallen_short, turned_disputes
 from tasks.vat import unsent_letters
 from tasks.wiring import begin, mailer, now, outside, policy
 
@@ -110,7 +110,7 @@ def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKin
     if kind is LetterKind.CONFIRMATION:
         _refuse_if_replaced(session, order)
     if kind is LetterKind.REFUND_NOTICE:
-        _refuse_if_turned(session, order)
+        _refuse_if_untrue(session, order)
     if kind is LetterKind.TRIAL_WELCOME:
         _refuse_if_over(session, order)
     if kind is LetterKind.SEAT_PROMPT and not still_true.seats_to_assign(session, order):
@@ -138,9 +138,9 @@ def _refuse_if_replaced(session: Session, order: Order) -> None:
         )
 
 
-def _refuse_if_turned(session: Session, order: Order) -> None:
-    """The notice says what the customer's bank returns. Raises NotPossible if it has given that up since."""
-    if why := turned_disputes.why_untrue(session, order):
+def _refuse_if_untrue(session: Session, order: Order) -> None:
+    """The notice says what the customer's bank returns, and what went to the card. Raises NotPossible if either is true no more."""
+    if why := turned_disputes.why_untrue(session, order) or fallen_short.why_untrue(session, order):
         raise NotPossible(why)
 
 

@@ -34,6 +34,23 @@ def left_minor(charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: i
     return owed_minor if found else charge.amount_minor - back_minor
 
 
+def left_since(of_what: str, left_minor: int | None, *, paid_minor: int, currency: str) -> int:
+    """What is left to pay of a charge of which `paid_minor` was recorded as paid. of_what: the charge. Raises NotPossible if nothing is, or if the sums cannot be compared."""
+    if left_minor is None:
+        raise NotPossible(
+            f"{is_back_already(of_what)}, and its bank has a sum in another currency since: compare the sums"
+        )
+    if left_minor < paid_minor:
+        raise NotPossible(disputes.has_twice(of_what, paid_minor - left_minor, currency))
+    if left_minor == paid_minor:
+        raise NotPossible(is_back_already(of_what))
+    return left_minor - paid_minor
+
+
+def is_back_already(of_what: str) -> str:
+    return f"{of_what} is back already"
+
+
 def require_decided(order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int) -> None:
     """Raises NotPossible while the bank has the money and has not decided. found: none, if no dispute is in the way. owed_minor: what it left."""
     dispute = disputes.in_the_way(found)

@@ -13,7 +13,7 @@ from models.payments import ChargeAttempt
 from models.rules.currency import format_amount
 from models.states import OrderStatus, Step
 from tasks.errors import Misconfigured, Refused, TemporarilyUnavailable
-from tasks.operating import dispute_settlements, outside_records, support_refund
+from tasks.operating import dispute_settlements, outside_records, owed_since, support_refund
 from tasks.operating.order_at_hand import NotPossible, completed, disputed, let_it_complete, locked
 from tasks.operating.resumption import Resumption, resume
 from tasks.ports import Dispute
@@ -42,16 +42,21 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
 
     What the provider has refunded is noted, even if this is refused, as it is if the provider has refunded all of the charge.
     Of a completed order the charge must have been taken back by the customer's bank, or refunded but for VAT: what it bought ends then, too.
+    Once more, if the customer is owed more since it was recorded (`owed_since`).
     rest_paid: if the bank took a part for good, or VAT was left to a person, the rest was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could
     not be asked about a completed order, or about a charge that the bank has taken back by what is noted here.
     """
     with begin() as session:
         bought = completed(session, order_id)
-        order, charge = bought or _to_settle(session, order_id)
+        recorded = None if bought else owed_since.recorded(session, order_id)
+        order, charge = bought or recorded or _to_settle(session, order_id)
         taken_back = disputed_charges.was_taken_back(session, order_id)
         newest = disputes.newest_entry(session, order_id)
     if bought:
         return _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest)
+    if recorded:
+        since = owed_since.settle(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest)
+        return Recorded(owed_minor=since, vat_minor=0, currency=charge.currency)
     asked, back = True, 0
     try:
         back = outside_records.went_back_minor(charge)

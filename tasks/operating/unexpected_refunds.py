@@ -23,10 +23,11 @@ def settle(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: boo
     Returns what was owed of it, in minor units of which currency: what neither the provider nor the bank gave back. None if the bank took a sum in another.
 
     Without a dispute, a refund of it must have failed, or have been refused, as it is once a part went back elsewhere: ours is of the whole.
-    Once more, if a dispute has gone on since it was recorded, and the customer is owed more: that is then what was owed.
+    Once more, if a dispute has gone on since it was recorded, or a refund failed, and the customer is owed more: that is then what was owed.
     rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means.
     What the provider refunded is noted even if that is refused. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
+    of_what = f"unexpected charge {charge_ref}"
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         paid = refunded.paid_minor(session, charge)
@@ -34,45 +35,26 @@ def settle(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: boo
         newest = disputes.newest_entry(session, order_id)
     back = outside_records.went_back_minor(charge)
     if back >= charge.amount_minor:
-        raise NotPossible(f"the provider has given back unexpected charge {charge_ref}")
+        raise NotPossible(f"the provider has given back {of_what}")
     found, owed = disputed(charge)
     if not found and not (is_for_a_person or back):
-        raise NotPossible(
-            f"unexpected charge {charge_ref} goes back by itself: no refund of it has failed or was refused"
-        )
+        raise NotPossible(f"{of_what} goes back by itself: no refund of it has failed or was refused")
     outside_records.require_decided(order, charge, found, owed_minor=owed)
     left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back)
     if paid is not None:
-        left = _left_since(charge, left, paid_minor=paid)
+        left = outside_records.left_since(of_what, left, paid_minor=paid, currency=charge.currency)
     elif outside_records.is_lost(found) and not owed:
         _require_rest_of_unexpected_paid(charge, found, rest_paid=rest_paid)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile
-            raise NotPossible(_is_back_already(charge))
+            raise NotPossible(outside_records.is_back_already(of_what))
         if not found:
             _require_none_under_way(session, order, charge)
         outside_records.record(
             *(session, order, charge), by=by, why=why, by_bank=False, found=found, newest=newest, owed_minor=left
         )
     return None if left is None else (left, charge.currency)
-
-
-def _left_since(charge: ChargeAttempt, left_minor: int | None, *, paid_minor: int) -> int:
-    """What is left to pay of an unexpected charge of which `paid_minor` was recorded as paid. Raises NotPossible if nothing is, or if the sums cannot be compared."""
-    if left_minor is None:
-        raise NotPossible(
-            f"{_is_back_already(charge)}, and its bank has a sum in another currency since: compare the sums"
-        )
-    if left_minor < paid_minor:
-        raise NotPossible(disputes.has_twice(str(charge.ref), paid_minor - left_minor, charge.currency))
-    if left_minor == paid_minor:
-        raise NotPossible(_is_back_already(charge))
-    return left_minor - paid_minor
-
-
-def _is_back_already(charge: ChargeAttempt) -> str:
-    return f"unexpected charge {charge.ref} is back already"
 
 
 def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
@@ -109,5 +91,5 @@ def _unexpected(session: Session, order_id: UUID, charge_ref: str) -> tuple[Orde
             f"then `prorata orders refunded-outside {order.number}`, without --charge"
         )
     if refunded.is_refunded(session, charge) and refunded.paid_minor(session, charge) is None:
-        raise NotPossible(_is_back_already(charge))
+        raise NotPossible(outside_records.is_back_already(f"unexpected charge {charge.ref}"))
     return order, charge

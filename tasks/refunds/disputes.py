@@ -218,10 +218,10 @@ def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_mi
     return f"{taken}: do not pay that. The remaining {left} is owed still: pay only that by other means. {_MAY_BE_RATE}"
 
 
-def has_twice(charge_ref: str, amount_minor: int, currency: str) -> str:
-    """That the customer got more of an unexpected charge than it was, since a person recorded what they paid of it."""
+def has_twice(of_what: str, amount_minor: int, currency: str) -> str:
+    """That the customer got more of a charge than it was, since a person recorded what they paid of it. of_what: the charge."""
     return (
-        f"the customer has {format_amount(amount_minor, currency)} of unexpected charge {charge_ref} twice: as was recorded by `prorata orders refunded-outside`, "
+        f"the customer has {format_amount(amount_minor, currency)} of {of_what} twice: as was recorded by `prorata orders refunded-outside`, "
         "and from their bank or the provider. Pay nothing more, and send the bank proof of what was paid"
     )
 

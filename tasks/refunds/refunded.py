@@ -130,12 +130,12 @@ def recorded_minor(session: Session, order_id: UUID) -> tuple[int, int]:
         return 0, 0
     entries = recorded_entries(session, attempt)
     if entries and "by_bank_minor" in (newest := entries[-1]):
-        return newest["by_bank_minor"], newest["owed_minor"]
+        return newest["by_bank_minor"], sum(facts["owed_minor"] for facts in entries)
     return (attempt.amount_minor, 0) if attempt.reason == DISPUTE_LOST else (0, attempt.amount_minor)
 
 
 def recorded_entries(session: Session, attempt: RefundAttempt) -> Sequence[Mapping[str, Any]]:
-    """What the timeline says of a refund that a person recorded as made by other means, oldest first: again, if more was paid after a dispute went on."""
+    """What the timeline says of a refund that a person recorded as made by other means, oldest first: again, if more was paid after a dispute went on, or a refund failed."""
     about = (OrderEvent.order_id == attempt.order_id, OrderEvent.kind == Kind.REFUND_SETTLED_OUTSIDE)
     of_it = OrderEvent.facts.contains({"attempt": attempt.attempt})
     return session.scalars(select(OrderEvent.facts).where(*about, of_it).order_by(OrderEvent.id)).all()

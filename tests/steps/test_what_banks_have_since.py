@@ -7,7 +7,8 @@ import pytest
 from models.states import OrderStatus, Step
 from tasks.errors import Misconfigured
 from tasks.operating import dispute_settlements, outside_refunds, resumption, unexpected_refunds
-from tests.support.disputes import BY_BANK, bought, dispute, named, noted, told_by_whom
+from tasks.operating.order_at_hand import NotPossible
+from tests.support.disputes import BY_BANK, bought, dispute, named, noted, told_by_whom, turn
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import World
 
@@ -33,6 +34,34 @@ def test_what_the_bank_has_of_a_charge_is_named_if_it_is_not_what_was_recorded(
     assert named(world) == [(LOST, str(first), str(since))]
     lost_with(world, charge, first)
     assert named(world) == []
+
+
+@pytest.mark.parametrize(("status", "kept", "owed"), [("won", 0, 119_00), ("lost", 100_00, 19_00)])
+def test_what_it_gave_up_of_a_charge_is_owed_and_recorded_once_more(
+    world: World, status: str, kept: int, owed: int
+) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge, "lost")
+    outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+    world.run(order_id)
+    turn(world, charge, status)
+    lost_with(world, charge, kept or 119_00)
+    assert len(named(world)) == 1
+    assert outside_refunds.settle(order_id, by="Olga", why="transfer", rest_paid=True).owed_minor == owed
+    assert [
+        (entry["owed_minor"], entry["by_bank_minor"]) for entry in world.noted(order_id, "refund.settled_outside")
+    ] == [(0, 119_00), (owed, kept)]
+    assert (world.order(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_what_it_took_besides_is_not_recorded_but_said_to_be_there_twice(world: World) -> None:
+    _, order_id, charge = bought(world)
+    dispute(world, charge, "lost", amount=100_00)
+    outside_refunds.settle(order_id, by="Olga", why="dispute lost, rest by transfer", rest_paid=True)
+    world.run(order_id)
+    lost_with(world, charge, 119_00)
+    with pytest.raises(NotPossible, match=r"has 19\.00 EUR of what order 1001 was charged twice"):
+        outside_refunds.settle(order_id, by="Olga", why="transfer", rest_paid=True)
 
 
 def test_a_notice_with_another_sum_than_the_bank_has_now_is_not_sent_by_itself(world: World) -> None:

@@ -141,7 +141,7 @@ def refunded_outside(
         bool,
         typer.Option(
             "--rest-paid",
-            help="the customer's bank took a part for good, or the provider refunded all but VAT, and the rest was paid by other means",
+            help="the customer's bank took a part for good, or the provider refunded all but VAT, or more is owed since, and the rest was paid by other means",
         ),
     ] = False,
     charge: Annotated[

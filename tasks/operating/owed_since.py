@@ -1,0 +1,60 @@
+"""Record that what a customer is owed since an order's charge was recorded as given back was paid by other means, too: a refund has failed, or a dispute has gone on."""
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models.orders import Order
+from models.payments import ChargeAttempt
+from models.rules.currency import format_amount
+from models.states import OrderStatus, Step
+from tasks.operating import outside_records
+from tasks.operating.order_at_hand import NotPossible, disputed, locked
+from tasks.operating.resumption import Resumption, resume
+from tasks.refunds import refunded
+from tasks.wiring import begin
+
+
+def recorded(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] | None:
+    """The order and its charge, if a person recorded it as given back, and the order has ended since, or its notice cannot be sent."""
+    order = locked(session, order_id)
+    if order.status is not OrderStatus.REFUNDED and not _is_parked(order):
+        return None
+    charge = refunded.succeeded_charge(session, order)
+    return (order, charge) if charge is not None and refunded.recorded_outside(session, charge) else None
+
+
+def settle(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None) -> int:
+    """Record it, and return how much that was. An order that is parked because of its notice goes on.
+
+    rest_paid: a person says that it was paid. newest: the newest entry about a dispute. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could not be asked.
+    """
+    of_what = f"what order {order.number} was charged"
+    with begin() as session:
+        paid = refunded.paid_minor(session, charge)
+    if paid is None:
+        raise NotPossible(f"{of_what} is back already; nobody recorded how much of it was paid by other means")
+    back = outside_records.went_back_minor(charge)
+    found, owed = disputed(charge)
+    outside_records.require_decided(order, charge, found, owed_minor=owed)
+    left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back)
+    since = outside_records.left_since(of_what, left, paid_minor=paid, currency=charge.currency)
+    if not rest_paid:
+        raise NotPossible(
+            f"the customer is owed {format_amount(since, charge.currency)} of {of_what} since that was recorded as given back: pay that by other means first; "
+            f'then run `prorata orders refunded-outside {order.number} --rest-paid --why "rest by transfer"`'
+        )
+    with begin() as session:
+        order = locked(session, order.id)
+        if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile
+            raise NotPossible(outside_records.is_back_already(of_what))
+        outside_records.record(
+            *(session, order, charge), by=by, why=why, by_bank=False, found=found, newest=newest, owed_minor=since
+        )
+        if _is_parked(order):
+            resume(session, order.id, Resumption(Step.SEND_REFUND_NOTICE, Step.SEND_REFUND_NOTICE), by=by)
+    return since
+
+
+def _is_parked(order: Order) -> bool:
+    return order.status is OrderStatus.NEEDS_ATTENTION and order.next_step is Step.SEND_REFUND_NOTICE

@@ -1,0 +1,184 @@
+"""A refund made in the provider's dashboard fails after a person recorded the rest as given back by other means: the customer is short of it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from uuid import UUID
+
+import pytest
+import structlog
+
+from models.states import OrderStatus, Step
+from tasks.errors import Misconfigured
+from tasks.operating import letters_again, order_story, outside_refunds, resumption, unexpected_refunds
+from tasks.operating.order_at_hand import NotPossible
+from tasks.operating.outside_refunds import Recorded
+from tests.steps.test_changes_of_refunded_periods import goes_back
+from tests.steps.test_parts_refunded_elsewhere import vat_is_left_to_a_person
+from tests.steps.test_recorded_sums import BACK, UNEXPECTED, lose, notice, refund_in_dashboard
+from tests.steps.test_refunds_elsewhere import comes_back
+from tests.support.disputes import bought, named
+from tests.support.payment import given_up_and_paid_late
+from tests.support.world import Customer, World
+
+SHORT = "customer is short of what was recorded as refunded"
+
+
+def settle(order_id: UUID, *, rest_paid: bool = False) -> Recorded:
+    return outside_refunds.settle(order_id, by="Olga", why="transfer", rest_paid=rest_paid)
+
+
+def recorded(world: World) -> tuple[Customer, UUID, str]:
+    """Of 120.00 the dashboard gave back 7.00 and 100.00, and a person the VAT of 13.00 that was left."""
+    eva, order_id = vat_is_left_to_a_person(world)
+    goes_back(world, order_id, 100_00)
+    assert settle(order_id, rest_paid=True).owed_minor == 13_00
+    return eva, order_id, world.charge_ref(order_id)
+
+
+def fails(world: World, customer: Customer, charge: str, amount: int) -> list[object]:
+    """What the log says is short then."""
+    comes_back(world, customer, amount)
+    return hears(world, charge)
+
+
+def hears(world: World, charge: str) -> list[object]:
+    with structlog.testing.capture_logs() as logged:
+        world.notify(charge, "refund.failed")
+    return [(entry["order"], entry["short"]) for entry in logged if entry["event"] == SHORT]
+
+
+def settled_sums(world: World, order_id: UUID) -> list[tuple[int, int]]:
+    entries = world.noted(order_id, "refund.settled_outside")
+    return [(entry["owed_minor"], entry["by_bank_minor"]) for entry in entries]
+
+
+def resume(world: World, order_id: UUID) -> None:
+    with world.begin() as session:
+        planned = resumption.plan_resumption(order_story.tell(session, order_id))
+        resumption.resume(session, order_id, planned, by="Olga")
+
+
+def test_before_the_notice_the_order_is_parked_and_the_notice_names_what_came_once_that_was_paid(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    before = world.letters(order_id)
+    assert fails(world, eva, charge, 100_00) == [(1001, "100.00 EUR")]
+    with pytest.raises(Misconfigured, match=r"100\.00 EUR of what went to the card has failed since\. .* --rest-paid"):
+        world.run(order_id)
+    order = world.order(order_id)
+    assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.SEND_REFUND_NOTICE)
+    assert world.letters(order_id) == before
+    with pytest.raises(NotPossible, match=r"is owed 100\.00 EUR of .* pay that by other means first; .* --rest-paid"):
+        settle(order_id)
+    assert settle(order_id, rest_paid=True) == Recorded(owed_minor=100_00, vat_minor=0, currency="EUR")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert settled_sums(world, order_id) == [(13_00, 0), (100_00, 0)]
+    assert "4242 €7.00 Refunded in another way, not to your card €113.00 Total refunded €120.00" in notice(world, eva)
+    assert named(world) == []
+
+
+def test_after_the_notice_it_is_recorded_once_more_and_the_notice_can_be_sent_again(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    told = "4242 €107.00 Refunded in another way, not to your card €13.00 Total"
+    assert told in notice(world, eva)
+    assert fails(world, eva, charge, 100_00) == [(1001, "100.00 EUR")]
+    assert hears(world, charge) == [], "once"
+    assert world.order(order_id).status is OrderStatus.REFUNDED
+    assert named(world) == [(BACK, "12000", "2000")]
+    with pytest.raises(NotPossible, match=r"100\.00 EUR of what went to the card has failed since"):
+        letters_again.send_again(order_id, None, by="Olga", why="asked")
+    assert settle(order_id, rest_paid=True).owed_minor == 100_00
+    assert (world.order(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+    with pytest.raises(NotPossible, match="what order 1001 was charged is back already"):
+        settle(order_id, rest_paid=True)
+    letters_again.send_again(order_id, None, by="Olga", why="asked")
+    assert "4242 €7.00 Refunded in another way, not to your card €113.00 Total" in notice(world, eva)
+
+
+def test_who_records_it_twice_at_once_records_it_once(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    world.run(order_id)
+    fails(world, eva, charge, 100_00)
+    together = Barrier(2)
+
+    def record() -> int | None:
+        together.wait()
+        try:
+            return settle(order_id, rest_paid=True).owed_minor
+        except NotPossible:
+            return None
+
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(record) for _ in range(2)]
+        assert sorted(str(each.result()) for each in futures) == ["10000", "None"]
+    assert settled_sums(world, order_id) == [(13_00, 0), (100_00, 0)]
+    assert named(world) == []
+
+
+def test_each_that_fails_is_recorded(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    world.run(order_id)
+    fails(world, eva, charge, 100_00)
+    settle(order_id, rest_paid=True)
+    assert fails(world, eva, charge, 7_00) == [(1001, "7.00 EUR")]
+    assert settle(order_id, rest_paid=True).owed_minor == 7_00
+    assert named(world) == []
+
+
+def test_one_that_is_made_again_in_the_dashboard_needs_no_record(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    fails(world, eva, charge, 100_00)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    goes_back(world, order_id, 100_00)
+    resume(world, order_id)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert "4242 €107.00" in notice(world, eva)
+    with pytest.raises(NotPossible, match="is back already"):
+        settle(order_id)
+    assert named(world) == []
+
+
+def test_one_that_was_made_after_the_record_is_not_missed(world: World) -> None:
+    """Of a charge that a person gave back: the customer had it twice."""
+    eva, order_id, charge = recorded(world)
+    world.run(order_id)
+    refund_in_dashboard(world, charge, 5_00)
+    assert named(world) == [(BACK, "12000", "12500")]
+    assert fails(world, eva, charge, 5_00) == []
+    assert named(world) == []
+    with pytest.raises(NotPossible, match="is back already"):
+        settle(order_id, rest_paid=True)
+
+
+def test_one_beside_a_lost_dispute_is_recorded(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    refund_in_dashboard(world, charge, 50_00)
+    lose(world, charge, 69_00)
+    assert settle(order_id).owed_minor == 0
+    world.run(order_id)
+    assert fails(world, ada, charge, 50_00) == [(1001, "50.00 EUR")]
+    settle(order_id, rest_paid=True)
+    assert settled_sums(world, order_id) == [(0, 69_00), (50_00, 69_00)]
+    assert named(world) == []
+
+
+def test_one_beside_a_dispute_of_all_is_not_missed(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    refund_in_dashboard(world, charge, 50_00)
+    lose(world, charge, 119_00)
+    settle(order_id)
+    assert fails(world, ada, charge, 50_00) == []
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_one_of_an_unexpected_charge_is_recorded(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    refund_in_dashboard(world, late, 50_00)
+    unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
+    assert fails(world, ada, late, 50_00) == [(world.order(order_id).number, "50.00 EUR")]
+    assert named(world) == [(UNEXPECTED, "11900", "6900")]
+    assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (50_00, "EUR")
+    assert named(world) == []
