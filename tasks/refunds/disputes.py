@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 DO_NOT_PAY: Final = "do not give it back in any other way: the customer would be paid twice"
 
-IF_PREVENTED: Final = "one that was prevented is closed once refunds have returned all of the charge"
+IF_PREVENTED: Final = "one that was prevented is closed once refunds have returned what is disputed"
 
 _MAY_BE_RATE: Final = (
     "A small rest may be only a difference of exchange rates, and what the bank took again after a decision was contested is not listed: "

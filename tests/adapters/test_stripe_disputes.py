@@ -112,6 +112,49 @@ def test_a_resolution_that_took_nothing_is_closed_once_refunds_have_returned_all
 
 
 @pytest.mark.parametrize(
+    ("amount", "seconds_later", "values", "read"),
+    [
+        (4_99, 0, {}, DisputeStatus.CHARGEBACK),
+        (5_00, -1, {}, DisputeStatus.CHARGEBACK),
+        (5_00, 0, {}, DisputeStatus.CLOSED),
+        (5_00, 0, {"status": "pending"}, DisputeStatus.CLOSED),
+        (5_00, 0, {"status": "failed"}, DisputeStatus.CHARGEBACK),
+        (5_00, 0, {"status": "canceled"}, DisputeStatus.CHARGEBACK),
+    ],
+)
+def test_a_resolution_of_a_part_that_took_nothing_is_closed_once_refunds_made_since_have_returned_the_part(
+    stripe_server: StripeStandIn,
+    payments: StripePayments,
+    buyer: Buyer,
+    amount: int,
+    seconds_later: int,
+    values: dict[str, str],
+    read: DisputeStatus,
+) -> None:
+    ref = charged(buyer, payments)
+    prevented = dispute(stripe_server, ref, "prevented", case_type="resolution", amount=5_00)
+    balance_transactions(stripe_server, prevented)
+    client = stripe_server.client()
+    made = client.v1.refunds.create({"payment_intent": ref, "amount": amount})
+    created = client.v1.disputes.retrieve(prevented).created + seconds_later
+    stripe_server.control("change", id=made.id, values={"created": created, **values})
+    [found] = payments.find_disputes(charge_ref=ref)
+    assert found.status is read
+
+
+def test_a_resolution_in_another_currency_than_the_refunds_waits_for_all_of_the_charge(
+    stripe_server: StripeStandIn, payments: StripePayments, buyer: Buyer
+) -> None:
+    ref = charged(buyer, payments)
+    prevented = dispute(stripe_server, ref, "prevented", case_type="resolution", amount=5_00)
+    stripe_server.control("change", id=prevented, values={"balance_transactions": [], "currency": "usd"})
+    for amount, read in ((5_00, DisputeStatus.CHARGEBACK), (6_90, DisputeStatus.CLOSED)):
+        stripe_server.client().v1.refunds.create({"payment_intent": ref, "amount": amount})
+        [found] = payments.find_disputes(charge_ref=ref)
+        assert found.status is read
+
+
+@pytest.mark.parametrize(
     ("amounts", "read"),
     [
         ((-100_00, 94_99), DisputeStatus.LOST),

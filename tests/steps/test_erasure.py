@@ -460,7 +460,7 @@ def open_case(world: World, ada: Customer) -> Callable[[], Any]:
         (
             disputed_order,
             "the bank has not decided yet about a charge of order {order} (dispute {dispute}), and who ordered is evidence: answer it or accept it in the provider's "
-            "dashboard (one that was prevented is closed once refunds have returned all of the charge). Once its end is noted (also by `prorata orders note-disputes {order}`) this ends by itself: docs/disputes.md, A disputed charge",
+            "dashboard (one that was prevented is closed once refunds have returned what is disputed). Once its end is noted (also by `prorata orders note-disputes {order}`) this ends by itself: docs/disputes.md, A disputed charge",
         ),
         (open_case, 'support case {case} is open: `prorata cases close {case} --why "..."`'),
     ],

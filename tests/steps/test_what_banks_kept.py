@@ -30,7 +30,7 @@ def test_a_dispute_that_was_resolved_by_a_refund_is_waited_for_no_more(world: Wo
     world.stripe.control("change", id=resolved, values={"balance_transactions": []})
     world.notify(charge, "charge.dispute.closed")
     with pytest.raises(
-        NotPossible, match="one that was prevented is closed once refunds have returned all of the charge"
+        NotPossible, match="one that was prevented is closed once refunds have returned what is disputed"
     ):
         give_back(order_id)
     refund_by_hand(world, order_id, 119_00)
@@ -38,6 +38,19 @@ def test_a_dispute_that_was_resolved_by_a_refund_is_waited_for_no_more(world: Wo
     assert noted(world, order_id) == [("charge.disputed", "chargeback", 119_00), ("dispute.closed", "closed", 119_00)]
     give_back(order_id)
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_a_dispute_of_a_part_that_was_resolved_by_a_refund_of_it_is_waited_for_no_more(world: World) -> None:
+    _, order_id, charge = bought(world)
+    resolved = dispute(world, charge, "prevented", case_type="resolution", amount=50_00)
+    world.stripe.control("change", id=resolved, values={"balance_transactions": []})
+    world.notify(charge, "charge.dispute.closed")
+    refund_by_hand(world, order_id, 50_00)
+    world.notify(charge, "charge.refunded")
+    assert noted(world, order_id) == [("charge.disputed", "chargeback", 50_00), ("dispute.closed", "closed", 50_00)]
+    assert named(world) == [("what went back to its card", "0", "5000")]
+    with pytest.raises(NotPossible, match=r"Refund the remaining 69\.00 EUR there, too"):
+        give_back(order_id)
 
 
 def test_a_dispute_that_was_blocked_changes_nothing(world: World) -> None:

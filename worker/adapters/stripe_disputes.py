@@ -29,8 +29,11 @@ _STATUS = {
 }
 
 
-WITH: Final = ["data.charge"]
+WITH: Final = ["data.charge.refunds"]
 """What is to be expanded in lists of disputes."""
+
+_STANDS: Final = ("succeeded", "pending", "requires_action")
+"""Statuses of refunds that have not failed."""
 
 
 def dispute(found: stripe.Dispute) -> Dispute:
@@ -86,8 +89,13 @@ def _case_type(found: stripe.Dispute) -> str | None:
 
 
 def _is_refunded(found: stripe.Dispute) -> bool:
-    """Whether refunds have returned all of the charge."""
-    return isinstance(found.charge, stripe.Charge) and found.charge.refunded
+    """Whether refunds have returned all of the charge, or all that is disputed of it since it was. Stripe lists the ten newest."""
+    charge = found.charge
+    if not isinstance(charge, stripe.Charge):
+        return False
+    listed = charge.refunds.data if charge.refunds is not None else []
+    since = sum(made.amount for made in listed if made.created >= found.created and made.status in _STANDS)
+    return charge.refunded or (charge.currency == found.currency and since >= found.amount)
 
 
 def _moment(seconds: int | None) -> datetime | None:

@@ -5,7 +5,7 @@ Covered: customers (create, retrieve, delete) · payment methods from Stripe's t
 retrieve, list; pending and failing ones, and those that wait for funds) · disputes (retrieve, list) · events (list, retrieve) · signed webhooks with
 retries · idempotency keys · API keys, restricted ones too · a rate limit for each endpoint · error bodies, Request-Id,
 Stripe-Should-Retry · amount minimums and decimal places of currencies · `expand` of a PaymentIntent's latest charge
-and of disputes' charges.
+and of disputes' charges with their refunds.
 
 Not covered: card numbers, SetupIntents, manual capture, charges as an API of their own, evidence in disputes, other payment methods
 than cards, Connect, any other `expand`, updates, other deletions, test clocks, rate limits of the account, API versions (one: the

@@ -114,8 +114,13 @@ def _list_refunds(call: Call) -> JsonObject:
 def _list_disputes(call: Call) -> JsonObject:
     found = _list_of_charge(call, "dispute")
     if "expand" in call.params:
-        found["data"] = [each | {"charge": call.ledger.find("charge", each["charge"])} for each in found["data"]]
+        found["data"] = [each | {"charge": _with_refunds(call.ledger, each["charge"])} for each in found["data"]]
     return found
+
+
+def _with_refunds(ledger: Ledger, identifier: str) -> JsonObject:
+    charge = ledger.find("charge", identifier) or {}
+    return charge | {"refunds": page(ledger, "refund", f"/v1/charges/{identifier}/refunds", {}, charge=identifier)}
 
 
 def _list_of_charge(call: Call, kind: str) -> JsonObject:
@@ -166,7 +171,7 @@ OPERATIONS = (
     _operation("refunds.retrieve", "GET /v1/refunds/{id}", types.RefundRetrieveParams, NONE,
                lambda call: refunds.retrieve(call.ledger, call.identifier)),
     _operation("disputes.list", "GET /v1/disputes", types.DisputeListParams,
-               PAGING | {"payment_intent", "charge", "expand"}, _list_disputes, _check_expand("data.charge")),
+               PAGING | {"payment_intent", "charge", "expand"}, _list_disputes, _check_expand("data.charge.refunds")),
     _operation("disputes.retrieve", "GET /v1/disputes/{id}", types.DisputeRetrieveParams, NONE,
                lambda call: disputes.retrieve(call.ledger, call.identifier)),
     _operation("events.list", "GET /v1/events", types.EventListParams, PAGING | {"type"}, _list_events),
