@@ -28,6 +28,8 @@ from tasks.wiring import begin, policy
 log = structlog.get_logger(__name__)
 
 BATCH = 200
+_NOW = select(func.clock_timestamp()).scalar_subquery()
+"""Asked once for each statement: compared with the function itself, which may differ from row to row, every order that waits would be read."""
 UNSURE = timedelta(seconds=2)
 """tolerance for clocks that differ, and for concurrent relays that publish messages out of order"""
 
@@ -36,7 +38,7 @@ UNSURE = timedelta(seconds=2)
 def sweep() -> int:
     """Restart stalled orders, end those that waited too long, end trials; returns how many orders were touched."""
     _cut_back_waits()
-    due = (Order.wake_at <= func.clock_timestamp(), lease.is_over(), ~_in_queue())
+    due = (Order.wake_at <= _NOW, lease.is_over(), ~_in_queue())
     touched = [(order_id, status) for order_id, status in standing_still(due) if _visit(order_id, due)]
     trials.end_due()
     with begin() as session:

@@ -1,5 +1,6 @@
 """What stands still goes on by itself, less and less often, until a person must look; what waits too long ends."""
 
+import re
 import threading
 import time
 from datetime import timedelta
@@ -19,6 +20,7 @@ from models.subscriptions import Subscription
 from tasks import sweep
 from tasks.running import retry_policy
 from tests.support.in_one_process import without_broker
+from tests.support.many_orders import Plans, copy_waiting_orders
 from tests.support.world import MONTH, World, purchase, trial
 
 
@@ -238,6 +240,18 @@ def test_of_more_orders_than_one_run_handles_those_that_waited_longest_come_firs
     monkeypatch.setattr(sweep, "BATCH", 1)
     assert sweep.sweep() == 1
     assert world.outbox() == [(ids[longest], Step.VALIDATE_CART)]
+
+
+def test_orders_that_are_due_are_found_however_many_wait(world: World) -> None:
+    ada = world.customer()
+    due = world.place(ada, purchase())
+    copy_waiting_orders(world, ada)
+    lose_message(world)
+    world.let_waits_run_out(due)
+    with Plans(world, "orders") as plans:
+        assert sweep.sweep() == 1
+    [plan] = [each for each in plans.noted if each.startswith("Limit") and "LockRows" not in each]
+    assert re.search(r"ix_orders_wake_at on orders .*\n *Index Cond: \(wake_at <=", plan), plan
 
 
 def test_a_waiting_order_is_cancelled_after_its_time_and_gives_everything_back(world: World) -> None:

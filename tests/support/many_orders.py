@@ -1,5 +1,6 @@
 """So many orders that PostgreSQL weighs its ways to find some of them."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import event, text
@@ -11,18 +12,29 @@ COPIES = 3_000
 
 def copy_completed_orders(world: World, of: Customer) -> None:
     """Add copies of the customer's orders, all of them completed, and let PostgreSQL know its tables."""
+    _copy_orders(world, of, "completed", wake_in=None)
+
+
+def copy_waiting_orders(world: World, of: Customer) -> None:
+    """The same, but all of them wait for the customer, for a week."""
+    _copy_orders(world, of, "awaiting_payment_details", wake_in=timedelta(days=7))
+
+
+def _copy_orders(world: World, of: Customer, status: str, *, wake_in: timedelta | None) -> None:
     copied = text("""
         insert into orders overriding system value
         select (jsonb_populate_record(original, jsonb_build_object(
             'id', gen_random_uuid(), 'number', original.number + 1000 * copy, 'quote_id', gen_random_uuid(),
-            'idempotency_key', copy || original.idempotency_key, 'status', 'completed', 'next_step', null,
-            'wake_at', null, 'lease_token', null, 'lease_until', null, 'reason_facts', null
+            'idempotency_key', copy || original.idempotency_key, 'status', cast(:status as text), 'next_step', null,
+            'wake_at', clock_timestamp() + cast(:wake_in as interval), 'lease_token', null, 'lease_until', null,
+            'reason_facts', null
         ))).*
         from orders original, generate_series(1, :copies) copy where original.account_id = :account_id
     """)
+    values = {"copies": COPIES, "account_id": of.account_id, "status": status, "wake_in": wake_in}
     with world.begin() as session:
         session.execute(text("set local session_replication_role = replica"))  # they have no quotes, which nobody reads
-        session.execute(copied, {"copies": COPIES, "account_id": of.account_id})
+        session.execute(copied, values)
         session.execute(text("analyze"))
 
 
