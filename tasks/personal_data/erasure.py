@@ -17,10 +17,11 @@ from models.erasures import Erasure
 from models.errors import Explained
 from models.orders import Order, Quote
 from tasks.personal_data.finding import theirs
-from tasks.personal_data.holdings import HOLDINGS, find
+from tasks.personal_data.holdings import HOLDINGS, count, find
 from tasks.personal_data.obstacles import obstacles
 from tasks.personal_data.person import Person, person
 from tasks.plain_text import name_typed, typed
+from tasks.snapshot import of_one_moment
 from tasks.wiring import begin, now
 
 log = structlog.get_logger(__name__)
@@ -45,7 +46,7 @@ class Erased:
 def preview(email: str) -> Erased:
     """What `erase` would do. Raises NotErasable."""
     with begin() as session:
-        of = person(session, email)
+        of = person(of_one_moment(session), email)
         _refuse_what_is_needed(session, of)
         found = {kind.name: find(session, kind, of) for kind in HOLDINGS if kind.erase}
         return Erased(_ids(found), _staying(session, of), _customers(session, of))
@@ -55,7 +56,7 @@ def erase(email: str, *, by: str, why: str) -> Erased:
     """Erase the person with this address, in lower case, in one transaction. Once more does nothing. Raises NotErasable."""
     by, why = name_typed(by), typed(why)
     with begin() as session:  # without locks, because it reads all notifications
-        stays = _staying(session, person(session, email))
+        stays = _staying(session, person(of_one_moment(session), email))
     with begin() as session:
         of = _lock(session, email)
         if of.may_be_named_in(by) or _names(session, why, of):
@@ -113,7 +114,7 @@ def _ids(found: Mapping[str, Sequence[Any]]) -> dict[str, list[UUID]]:
 
 
 def _staying(session: Session, of: Person) -> dict[str, int]:
-    return {kind.name: len(find(session, kind, of)) for kind in HOLDINGS if not kind.erase}
+    return {kind.name: count(session, kind, of) for kind in HOLDINGS if not kind.erase}
 
 
 def _customers(session: Session, of: Person) -> list[str]:

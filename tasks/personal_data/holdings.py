@@ -1,9 +1,10 @@
 """Every kind of data about people, whether it may be erased, and if not, why it stays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from tasks.personal_data import finding, replacing, telling
@@ -17,8 +18,8 @@ class Holding:
     what: str
     rows: Callable[[Person], finding.Found]
     tell: Callable[[Any, Person], Told]
-    concerns: Callable[[Any, Person], bool] = lambda _row, _person: True
-    """whether a row that was found is really theirs, where SQL alone cannot tell"""
+    concerns: Callable[[Any, Person], bool] | None = None
+    """whether a row that was found is really theirs; None where SQL alone can tell"""
     erase: Callable[[Any, Person], None] | None = None
     """makes the person unrecognizable in a row; None where it `stays`"""
     stays: str = ""
@@ -131,15 +132,36 @@ HOLDINGS: Final = (
 """First what is erased. Amounts and documents depend on none of it."""
 
 
+BATCH = 500
+"""rows read at once: who ordered often may have a million of them"""
+
+
 def find(session: Session, holding: Holding, of: Person, *, lock: bool = False) -> list[Any]:
     """The person's rows of this kind. lock: until the end of the transaction."""
     query = holding.rows(of)
     if lock:
         query = query.with_for_update(of=query.column_descriptions[0]["entity"])
-    return [row for row in session.execute(query) if holding.concerns(row, of)]
+    return list(_concerned(session.execute(query), holding, of))
 
 
-def told(session: Session, email: str) -> dict[str, list[Told]]:
-    """Everything that is held about the person, by kind of data."""
+def count(session: Session, holding: Holding, of: Person) -> int:
+    if holding.concerns is not None:
+        return sum(1 for _ in _read(session, holding, of))
+    query = holding.rows(of).with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+    return session.execute(query).scalar_one()
+
+
+def told(session: Session, email: str) -> Iterator[tuple[str, Iterator[Told]]]:
+    """Everything that is held about the person, by kind of data; read as it is taken, one kind after the other."""
     of = person(session, email)
-    return {kind.name: [kind.tell(row, of) for row in find(session, kind, of)] for kind in HOLDINGS}
+    for kind in HOLDINGS:
+        yield kind.name, (kind.tell(row, of) for row in _read(session, kind, of))
+
+
+def _read(session: Session, holding: Holding, of: Person) -> Iterator[Any]:
+    rows = session.execute(holding.rows(of).execution_options(yield_per=BATCH))
+    return _concerned(rows, holding, of)
+
+
+def _concerned(rows: Iterable[Any], holding: Holding, of: Person) -> Iterator[Any]:
+    return (row for row in rows if holding.concerns is None or holding.concerns(row, of))

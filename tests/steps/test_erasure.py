@@ -686,7 +686,7 @@ def test_a_later_refund_writes_to_nobody_and_repeats_the_invoice(world: World) -
 
 def held(world: World, email: str) -> dict[str, list[dict[str, Any]]]:
     with world.begin() as session:
-        return holdings.told(session, email)
+        return {name: list(rows) for name, rows in holdings.told(session, email)}
 
 
 def test_everything_that_is_held_is_told(world: World, left: Customer) -> None:

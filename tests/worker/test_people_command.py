@@ -2,19 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import object_session
 from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from models.accounts import Contact
 from models.erasures import Erasure
+from models.orders import Order
+from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import NotErasable
 from tasks.personal_data.holdings import EVIDENCE, HOLDINGS
+from tasks.personal_data.person import Person
 from tasks.plain_text import UNPRINTABLE
 from tests.support.command import SETTINGS, Command, prorata_of_its_own
-from tests.support.world import Customer, World, purchase
+from tests.support.world import Customer, World, change, purchase
 from worker.commands import people
 from worker.commands.people import NOTHING
 
@@ -73,6 +79,53 @@ def test_a_person_sees_a_table_of_each_kind_of_data_that_there_is(world: World, 
     assert titles == ["contacts", "accounts", "payment_methods", "orders", "charges", "invoices", "quotes", "letters"]
     assert any(line.startswith(str(ada.contact_id)) and ada.email in line for line in seen)
     assert any("Söhne GmbH, Ada Byron, DE" in line for line in seen), "the buyer of the invoice, without JSON"
+
+
+@pytest.mark.parametrize("words", [("show",), ("show", "--json"), ("erase", "--dry-run"), ("erase", "--why", "asked")])
+def test_reading_is_of_one_moment_and_may_take_longer_than_others_may_say_nothing(
+    world: World, ada: Customer, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """An order that is placed meanwhile is not in it, though orders are still to be read."""
+    limits: list[Any] = []
+    accounts = holdings.HOLDINGS[4]
+
+    def slowly(row: Any, _: Person) -> bool:
+        if not limits:
+            world.buy(ada, change(seats=11))
+        session = object_session(row[0])
+        assert session is not None
+        limits.append(session.scalar(text("show idle_in_transaction_session_timeout")))
+        return True
+
+    changed = [replace(each, concerns=slowly) if each is accounts else each for each in HOLDINGS]
+    for module in (holdings, erasure):
+        monkeypatch.setattr(module, "HOLDINGS", changed)
+    command, *options = words
+    ended = (
+        run(command, ada.email, "--by", "bob", *options) if command == "erase" else run(command, ada.email, *options)
+    )
+    assert (ended.exit_code, limits) == (0, ["10min"])
+    numbers = [str(order.number) for order in world.rows(Order)]
+    assert len(numbers) == 2
+    if command == "show":
+        assert [number in ended.stdout for number in sorted(numbers)] == [True, False]
+    else:
+        [row] = [line.split() for line in ended.stdout.splitlines() if line.startswith("orders")]
+        assert row[:2] == ["orders", "1"]
+
+
+def test_who_ordered_often_is_told_row_by_row(world: World, ada: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No row is kept, so that memory does not grow with the orders; and there are as many as there were."""
+    for seats in (11, 12, 13):
+        world.buy(ada, change(seats=seats))
+    monkeypatch.setattr(holdings, "BATCH", 1)
+    with world.begin() as session:
+        [orders] = [
+            [(row["number"], sum(isinstance(each, Order) for each in session)) for row in rows]
+            for name, rows in holdings.told(session, ada.email)
+            if name == "orders"
+        ]
+    assert orders == [(order.number, 1) for order in sorted(world.rows(Order), key=lambda order: order.number)]
 
 
 @pytest.mark.parametrize("spelt", [str.upper, str.title, lambda email: f"  {email} "])

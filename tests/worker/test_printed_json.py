@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tasks.plain_text import UNPRINTABLE
-from worker.commands.screen import print_json, print_json_rows
+from worker.commands.screen import print_json, print_json_lists, print_json_rows
 
 STEERING = "\x1b[2J\0\r\n\t\x7f\x85\x9b31m\u2028\u2029\u202e\u2066\u2069\u3164\U000e0041"
 
@@ -31,6 +31,10 @@ def test_rows_are_printed_one_by_one_as_they_are_together(
     print_json(rows)
     together = capsys.readouterr().out
     print_json_rows(iter(rows))
+    assert capsys.readouterr().out == together
+    print_json({"of": "Ada", "a": [], "b": rows})
+    together = capsys.readouterr().out
+    print_json_lists({"of": "Ada"}, iter([("a", iter(())), ("b", iter(rows))]))
     assert capsys.readouterr().out == together
 
 

@@ -1,7 +1,8 @@
 """`prorata people`: what is held about a person, and its erasure (GDPR, articles 15, 17 and 20)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +13,11 @@ from models.erasures import Erasure
 from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import Erased
 from tasks.personal_data.holdings import HOLDINGS
+from tasks.personal_data.telling import Told
+from tasks.snapshot import of_one_moment
 from tasks.wiring import begin
 from worker.commands.options import AsJson, By, WhyIfKnown
-from worker.commands.screen import console, moment, plain, print_json, tell_if_cut
+from worker.commands.screen import console, moment, plain, print_json, print_json_lists, tell_if_cut
 from worker.printed_tables import Column, Rows
 from worker.wiring import plug_in_from_settings
 
@@ -48,15 +51,15 @@ def show(
     """What is held about a person; the timelines of their orders are in `prorata orders show`."""
     plug_in_from_settings()
     with begin() as session:
-        told = holdings.told(session, email)
-    if as_json:
-        print_json({"email": email, **told})
-    elif any(told.values()):
-        for kind in HOLDINGS:
-            if rows := told[kind.name]:
-                console().print(_table(kind.name, rows))
-                typer.echo()
-    else:
+        told = holdings.told(of_one_moment(session), email)
+        if as_json:
+            print_json_lists({"email": email}, told)
+            return
+        tables = [_table(name, first, rows) for name, rows in told if (first := next(rows, None))]
+    for table in tables:
+        console().print(table)
+        typer.echo()
+    if not tables:
         typer.echo(NOTHING)
 
 
@@ -104,11 +107,11 @@ def erasures(
     tell_if_cut(len(found), limit)
 
 
-def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> Rows:
+def _table(title: str, first: Told, others: Iterable[Told]) -> Rows:
     """Without what fills a screen by itself; JSON has it."""
-    names = [name for name in rows[0] if name != "payload"]
+    names = [name for name in first if name != "payload"]
     columns = [Column(f"{name} (UTC)" if name.endswith("_at") else name) for name in names]
-    return Rows(columns, [[_cell(row[name]) for name in names] for row in rows], title)
+    return Rows(columns, [[_cell(row[name]) for name in names] for row in chain((first,), others)], title)
 
 
 def _cell(value: object) -> str:

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from io import TextIOWrapper
 
@@ -54,11 +54,25 @@ def print_json(value: object) -> None:
 
 def print_json_rows(rows: Iterable[object]) -> None:
     """What `print_json` prints of a list, row by row."""
+    _echo_rows(rows)
+    typer.echo()
+
+
+def print_json_lists(value: Mapping[str, object], lists: Iterable[tuple[str, Iterable[object]]]) -> None:
+    """What `print_json` prints of `value`, which must not be empty, with these lists added to it, row by row."""
+    typer.echo("\n".join(_json_lines(value)[:-1]), nl=False)
+    for name, rows in lists:
+        typer.echo(f",\n  {json.dumps(name)}: ", nl=False)
+        _echo_rows(rows, margin="  ")
+    typer.echo("\n}")
+
+
+def _echo_rows(rows: Iterable[object], margin: str = "") -> None:
     before = "["
     for row in rows:
-        typer.echo("\n  ".join((before, *_json_lines(row))), nl=False)
+        typer.echo(f"\n{margin}  ".join((before, *_json_lines(row))), nl=False)
         before = ","
-    typer.echo("[]" if before == "[" else "\n]")
+    typer.echo("[]" if before == "[" else f"\n{margin}]", nl=False)
 
 
 def _json_lines(value: object) -> list[str]:
