@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from tasks.operating.order_story import Story
 from tasks.ports import Charge, Dispute, Refund
+from tasks.refunds import disputes
 from tasks.wiring import payments
 
 
@@ -21,7 +23,7 @@ class AtProvider:
 
 def look_up(story: Story) -> list[AtProvider]:
     """The order's charges, with their refunds and disputes. Call and errors as of `charges`."""
-    return [found for charge in charges(story) for found in _with_what_followed(charge)]
+    return [found for charge in charges(story) for found in _with_what_followed(story.order.id, charge)]
 
 
 def charges(story: Story, *, also_unknown: bool = False) -> list[Charge]:
@@ -40,11 +42,11 @@ def charges(story: Story, *, also_unknown: bool = False) -> list[Charge]:
     return sorted(found.values(), key=lambda charge: charge.attempt or 0)
 
 
-def _with_what_followed(charge: Charge) -> Iterator[AtProvider]:
+def _with_what_followed(order_id: UUID, charge: Charge) -> Iterator[AtProvider]:
     yield _row("charge", charge)
     for refund in payments().find_refunds(charge_ref=charge.ref):
         yield _row("refund", refund)
-    for dispute in payments().find_disputes(charge_ref=charge.ref) if charge.disputed else ():
+    for dispute in disputes.find(order_id, charge.ref) if charge.disputed else ():
         yield _row("dispute", dispute)
 
 

@@ -133,16 +133,23 @@ def _payable_vat(order: Order, charge: ChargeAttempt) -> int:
 def _require_rest_paid(
     order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, vat_minor: int, rest_paid: bool
 ) -> None:
-    """Raises NotPossible if the bank took a part for good, or a sum in another currency, and nobody says that the rest was paid."""
-    if rest_paid or not outside_records.is_lost(found):
+    """Raises NotPossible if the bank took a part for good, or a sum in another currency, and nobody says that the rest was paid; or if somebody does, and there is none."""
+    if not outside_records.is_lost(found):
+        return
+    of_what, is_foreign = f"what order {order.number} was charged", disputes.is_foreign(found, charge.currency)
+    if rest_paid:
+        if not owed_minor and not is_foreign:
+            raise NotPossible(
+                f"{outside_records.taken(found, of_what)}, and no rest is left to pay: run it without --rest-paid"
+            )
         return
     if owed_minor:
         raise NotPossible(
             disputes.why_not(order.number, found, owed_minor=owed_minor, vat_minor=vat_minor, currency=charge.currency)
         )
-    if disputes.is_foreign(found, charge.currency):
+    if is_foreign:
         raise NotPossible(
-            f"{outside_records.taken(found, f'what order {order.number} was charged')}, which was {format_amount(charge.amount_minor, charge.currency)}: compare the sums. "
+            f"{outside_records.taken(found, of_what)}, which was {format_amount(charge.amount_minor, charge.currency)}: compare the sums. "
             "If that is less than all, pay the rest by other means; then, or if it is all, add --rest-paid"
         )
 

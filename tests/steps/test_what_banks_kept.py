@@ -5,7 +5,7 @@ import pytest
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus
 from tasks.errors import Misconfigured
-from tasks.operating import outside_refunds
+from tasks.operating import at_provider, order_story, outside_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tests.support.disputes import bought, dispute, give_back, happens, named, noted, refused, turn
 from tests.support.payment import refund_by_hand, refundable
@@ -97,6 +97,14 @@ def test_of_a_partially_won_dispute_that_is_lost_on_appeal_all_counts(world: Wor
     ]
     with pytest.raises(NotPossible, match=r"has taken 119\.00 EUR of .* do not give it back in any other way"):
         give_back(order_id)
+    with world.begin() as session:
+        story = order_story.tell(session, order_id)
+    assert [row.amount_minor for row in at_provider.look_up(story) if row.what == "dispute"] == [119_00]
+    with pytest.raises(
+        NotPossible, match=r"has taken 119\.00 EUR of what order 1001 was charged back .* no rest is left to pay"
+    ):
+        outside_refunds.settle(order_id, by="Olga", why="rest by transfer", rest_paid=True)
+    assert world.order(order_id).status is OrderStatus.COMPLETED
     assert outside_refunds.settle(order_id, by="Olga", why="dispute lost").owed_minor == 0
 
 
