@@ -128,7 +128,7 @@ class Dispute:
     reason: str
     """the bank's, in the provider's words: fraudulent, product_not_received, ..."""
     refundable: bool
-    """whether the provider still refunds the charge"""
+    """whether the provider still refunds the charge, and has let the bank take nothing that it has yet; once all is refunded, it lets it take no more"""
     due_at: datetime | None = None
     """until when we may answer; None: the bank takes no answer"""
     charge_ref: str | None = None

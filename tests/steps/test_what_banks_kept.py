@@ -119,6 +119,27 @@ def test_what_was_put_back_at_another_rate_and_taken_again_on_appeal_is_not_owed
     assert outside_refunds.settle(order_id, by="Olga", why="dispute lost").owed_minor == 0
 
 
+@pytest.mark.parametrize(("withdrawn", "status"), [((), OrderStatus.REFUNDED), ((-119_00,), OrderStatus.COMPLETED)])
+def test_what_a_dispute_in_a_new_status_has_not_taken_is_refunded_where_the_provider_still_does(
+    world: World, withdrawn: tuple[int, ...], status: OrderStatus
+) -> None:
+    """Once all of the charge is refunded, the provider withdraws nothing more because of the dispute."""
+    _, order_id, charge = bought(world)
+    moved = [{"object": "balance_transaction", "amount": amount, "currency": "eur"} for amount in withdrawn]
+    opened = dispute(world, charge, "warning_needs_response")
+    values = {"status": "pre_arbitration", "is_charge_refundable": True, "balance_transactions": moved}
+    world.stripe.control("change", id=opened, values=values)
+    world.notify(charge, "charge.dispute.updated")
+    assert noted(world, order_id) == [("charge.disputed", "chargeback", 119_00)]
+    if withdrawn:
+        with pytest.raises(NotPossible, match=r"do not give it back in any other way"):
+            give_back(order_id)
+    else:
+        give_back(order_id)
+        world.run(order_id)
+    assert world.order(order_id).status is status
+
+
 def test_what_a_resolved_dispute_took_is_not_refunded_though_the_provider_would(world: World) -> None:
     ada, order_id, charge = bought(world)
     resolved = dispute(world, charge, "prevented", case_type="resolution")

@@ -45,14 +45,14 @@ def dispute(found: stripe.Dispute) -> Dispute:
         amount_minor=_kept_minor(found, amount_minor) if status is DisputeStatus.LOST else amount_minor,
         currency=found.currency.upper(),
         reason=found.reason,
-        refundable=found.is_charge_refundable,
+        refundable=found.is_charge_refundable and not _part_kept(found),
         due_at=_moment(found.evidence_details.due_by),
         charge_ref=ref_of(found.payment_intent),
     )
 
 
 def _status(found: stripe.Dispute) -> DisputeStatus:
-    """One that is newer than this code is taken for the worst: nobody must pay meanwhile."""
+    """One that is newer than this code is taken for the worst: nobody must pay meanwhile, but by a refund of all, if Stripe still makes one: then it withdraws no more."""
     if found.status != "prevented":
         return _STATUS.get(found.status, DisputeStatus.CHARGEBACK)
     if _part_kept(found):
