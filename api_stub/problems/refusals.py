@@ -24,13 +24,20 @@ def problem(session: Session, refused: CartRefused) -> Problem:
     return Problem(422, first.code.value, str(reasons[0]["detail"]), refusals=reasons)
 
 
-def about_field(session: Session, refusal: Refusal, language: Language, *, at: str | None = None) -> Problem:
-    """The answer to what is refused before it is a cart's order, in the account's language. at: pointer to what was sent."""
+def about_field(
+    session: Session, refusal: Refusal, language: Language, *, at: str | None = None, to_do: str | None = None
+) -> Problem:
+    """The answer to what is refused before it is a cart's order, in the account's language.
+
+    at: pointer to what was sent. to_do: what the upstream is to do about it, in English, for `errors`.
+    """
     names = display_names.of_products(session, [str(refusal.facts.get("product", ""))])
     detail = refusal_text(refusal, language=language, seller=policy().seller, names=names)
     at = at or pointer(refusal)
     reason = {**refusal.facts, "type": BASE + refusal.code.value, "pointer": at, "detail": detail}
-    return Problem(422, refusal.code.value, detail, refusals=[reason], errors=[{"pointer": at, "detail": detail}])
+    return Problem(
+        422, refusal.code.value, detail, refusals=[reason], errors=[{"pointer": at, "detail": to_do or detail}]
+    )
 
 
 def pointer(refusal: Refusal) -> str:

@@ -57,11 +57,16 @@ class PaymentMethodWanted(Wanted):
         examples=["pm_card_visa"],
         description=f"{METHOD_OF_A_CARD}. Left out, the account's payment details as they are now are tried",
     )
+    contact_id: UUID | None = Field(
+        default=None,
+        description="the billing contact who orders from now on, and whom the order's letters go to. Left out, it stays the order's own; if that one may not order any more, "
+        "the answer is `not-a-billing-contact`, and the order waits on",
+    )
 
 
 class ConfirmationWanted(Wanted):
     quote_id: UUID = Field(
-        description="the fresh quote that the customer accepts: the `id` of the order's `next.quote`, or of a newer quote for the same cart",
+        description="the fresh quote that the customer accepts: the `id` of the order's `next.quote`, or of a newer quote for the same cart. That quote's `contact_id` becomes the order's",
         examples=["018f6f6a-0000-7000-8000-000000000004"],
     )
 
@@ -127,7 +132,8 @@ class NextStep(Shown):
         description="authenticate: at `url`; with another card only in another order, after this one was cancelled. give_payment_method: POST the order's `payment-method` with a token, or without one after the account was given another method; or do one of the `alternatives`. correct_vat_number: correct "
         "or remove it (PATCH the account), then POST the order's `payment-method` without a token: the order does not go on before. "
         "confirm_quote: POST the order's `confirm` with the id of `quote`. If that has expired (the order waits for longer), ask `POST /v1/quotes` for another with the "
-        "order's own `lines` (of each its `action`, `product`, `tier`, `seats` and `interval`, in the same order), show it to the customer, and confirm that."
+        "order's own `lines` (of each its `action`, `product`, `tier`, `seats` and `interval`, in the same order), show it to the customer, and confirm that. "
+        "Where the order's own contact may order no more (`not-a-billing-contact`), another billing contact goes on: with a `contact_id` beside the payment details, or with a quote of their own."
     )
     alternatives: list[Alternative] = Field(
         default=[],
@@ -206,7 +212,9 @@ class OrderView(BaseModel):
     id: UUID
     number: Int64
     account_id: UUID
-    contact_id: UUID
+    contact_id: UUID = Field(
+        description="who orders, and whom its letters go to: another one once the order has gone on with them"
+    )
     quote_id: UUID = Field(description="the one that its amounts come from: once a fresh quote is confirmed, that one")
     status: Standing
     final: bool = Field(

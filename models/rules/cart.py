@@ -100,12 +100,18 @@ def refusals(cart: Sequence[CartLine], buyer: Buyer, offers: Mapping[str, Offer]
     return found + _repeated(cart)
 
 
+def against_contact(buyer: Buyer) -> Refusal | None:
+    """Only an account's billing contacts may order."""
+    if buyer.is_billing_contact:
+        return None
+    named = list(buyer.billing_contacts[:MOST_NAMED])
+    return Refusal(RefusalCode.NOT_A_BILLING_CONTACT, facts={"billing_contacts": named})
+
+
 def _against_buyer(buyer: Buyer) -> Refusal | None:
-    """Only an account's billing contacts may order. A corporate account orders in the Corporate Billing Portal."""
-    if not buyer.is_billing_contact:
-        named = list(buyer.billing_contacts[:MOST_NAMED])
-        return Refusal(RefusalCode.NOT_A_BILLING_CONTACT, facts={"billing_contacts": named})
-    return Refusal(RefusalCode.CORPORATE_ACCOUNT) if buyer.corporate else None
+    """A corporate account orders in the Corporate Billing Portal."""
+    refused = against_contact(buyer)
+    return Refusal(RefusalCode.CORPORATE_ACCOUNT) if refused is None and buyer.corporate else refused
 
 
 def _repeated(cart: Sequence[CartLine]) -> list[Refusal]:

@@ -14,16 +14,17 @@ from models.orders import Order, OrderLine, PricedLine, Quote, Totals
 from models.states import AWAITS_PAYMENT, FORWARD, OrderStatus
 from tasks.ports import StoredPaymentMethod
 from tasks.quotes.ordered_cart import same_cart
-from tasks.upstream import granted_requests, payment_details
+from tasks.upstream import granted_requests, payment_details, who_orders
 from tasks.upstream.request import RequestRefused, business_time, locked_order, quote_expired
 
 
 def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) -> None:
     """Accept a fresh quote for a waiting order; everything is checked again from the first step.
 
+    The quote's contact is the order's from now on.
     A quote that was accepted for this order before changes nothing, even if the order now waits for another one.
     Raises RequestRefused: unknown-order, not-waiting, unknown-quote, quote-expired, quote-differs (the quote is for another
-    cart), quote-used.
+    cart), quote-used, not-a-billing-contact (the quote's contact may not order; `who_orders.MayNotOrder`).
     """
     now = business_time(now)
     order = locked_order(session, order_id)
@@ -32,9 +33,11 @@ def confirm(session: Session, *, order_id: UUID, quote_id: UUID, now: datetime) 
         return
     if order.status is not OrderStatus.AWAITING_CONFIRMATION:
         raise _not_waiting(order, "a confirmation")
-    _take_over(session, order, _acceptable_quote(session, order, quote_id, now), now)
+    fresh = _acceptable_quote(session, order, quote_id, now)
+    by = who_orders.go_on_with(session, order, fresh.contact_id)
+    _take_over(session, order, fresh, now)
     waiting = (OrderStatus.AWAITING_CONFIRMATION,)
-    waiting_orders.reopen(session, order_id, out_of=waiting, step=FORWARD[0], why="confirmed", facts=accepted)
+    waiting_orders.reopen(session, order_id, out_of=waiting, step=FORWARD[0], why="confirmed", facts={**accepted, **by})
 
 
 def _acceptable_quote(session: Session, order: Order, quote_id: UUID, now: datetime) -> Quote:
@@ -87,24 +90,29 @@ def pay_again(
     token: str | None = None,
     stored: StoredPaymentMethod | None = None,
     seen: int | None = None,
+    contact_id: UUID | None = None,
 ) -> None:
-    """Try again with the account's new payment method or VAT number, as a new attempt. Raises RequestRefused: unknown-order, not-waiting.
+    """Try again with the account's new payment method or VAT number, as a new attempt.
+
+    Raises RequestRefused: unknown-order, not-waiting, not-a-billing-contact (`who_orders.MayNotOrder`).
 
     The order starts again at the first step: a VAT number changes the tax, and other facts may have changed while the order waited.
     token: identifies the payment method that was given for this; None: try the account's details as they are now. Sending the same token
     again changes nothing, unless the order is waiting again: then it is a new try.
     stored: what `payment_details.store` made of the token. It becomes the account's payment method only if the order goes on with it.
     seen: the newest timeline entry when the request came in. If the same request was granted since then, this one is its duplicate.
+    contact_id: the billing contact who orders from now on; None: the one that the order has, while they may.
     """
     order = locked_order(session, order_id)
     given = granted_requests.payment_details_facts(token)
     twice_at_once = seen is not None and granted_requests.was_granted(session, order_id, given, since_event=seen)
     if twice_at_once or not waits_for_payment(session, order, token=token):
         return
+    by = who_orders.go_on_with(session, order, contact_id)
     if stored is not None:
         payment_details.use(session, order.account_id, stored)
     why = "payment details given"
-    waiting_orders.reopen(session, order_id, out_of=AWAITS_PAYMENT, step=FORWARD[0], why=why, facts=given)
+    waiting_orders.reopen(session, order_id, out_of=AWAITS_PAYMENT, step=FORWARD[0], why=why, facts={**given, **by})
 
 
 def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:

@@ -1,0 +1,122 @@
+"""An order whose contact may order no more goes on with another billing contact; if none is named, it waits on."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from models.invoices import Invoice
+from models.messages import SentLetter
+from models.orders import Order
+from models.states import OrderStatus
+from tasks import placement
+from tasks.upstream.who_orders import MayNotOrder
+from tests.api.conftest import Api, problem, purchase
+from tests.api.repeated import reopened
+from tests.support.payment import DECLINES
+from tests.support.world import MONTH, Customer, World
+
+VISA = "pm_card_visa"
+
+
+def waiting(world: World, api: Api, customer: Customer) -> UUID:
+    api.use(customer)
+    order_id = UUID(api.order(customer, purchase(seats=10)))
+    assert world.run(order_id).status is not OrderStatus.COMPLETED
+    return order_id
+
+
+def hand_on(api: Api, customer: Customer) -> str:
+    """Eve becomes a billing contact instead of the customer; her id."""
+    own = f"/v1/accounts/{customer.account_id}/contacts"
+    eve = f"eve-{customer.account_id.hex}@customer.example"
+    added = api.post(own, {"name": "Eve", "email": eve, "is_billing_contact": True})
+    assert api("PATCH", f"{own}/{customer.contact_id}", json={"is_billing_contact": False}).status_code == 200
+    return str(added.json()["id"])
+
+
+def pay(api: Api, order_id: UUID, **details: Any) -> httpx.Response:
+    return api.post(f"/v1/orders/{order_id}/payment-method", details)
+
+
+def completed_with(world: World, order_id: UUID, contact_id: str) -> None:
+    order = world.run(order_id)
+    assert (order.status, str(order.contact_id)) == (OrderStatus.COMPLETED, contact_id)
+    assert {str(letter.contact_id) for letter in world.rows(SentLetter, order_id=order_id)} == {contact_id}
+    [invoice] = world.rows(Invoice, order_id=order_id)
+    assert invoice.buyer["contact"] == "Eve"
+
+
+def test_who_confirms_a_quote_of_their_own_is_the_orders_contact_from_then_on(
+    world: World, api: Api, ada: Customer
+) -> None:
+    order_id = UUID(api.order(ada, purchase(seats=10)))
+    world.reprice("desk", "team", MONTH, 11_00)
+    world.run(order_id)
+    eve = hand_on(api, ada)
+    own = api.quote(ada, purchase(seats=10), contact_id=eve).json()["id"]
+    confirmed = api.post(f"/v1/orders/{order_id}/confirm", {"quote_id": own}).json()
+    assert (confirmed["status"], confirmed["contact_id"]) == ("open", eve)
+    assert world.noted(order_id, "order.reopened")[-1]["contact_id"] == eve
+    completed_with(world, order_id, eve)
+
+
+def test_a_quote_for_somebody_who_may_order_no_more_confirms_nothing(world: World, api: Api, ada: Customer) -> None:
+    order_id = UUID(api.order(ada, purchase(seats=10)))
+    world.reprice("desk", "team", MONTH, 11_00)
+    proposed = str(world.run(order_id).proposed_quote_id)
+    hand_on(api, ada)
+    answer = api.post(f"/v1/orders/{order_id}/confirm", {"quote_id": proposed})
+    assert problem(answer) == (422, "not-a-billing-contact")
+    assert answer.json()["errors"][0]["pointer"] == "/quote_id"
+    assert "Eve" in answer.json()["detail"]
+    assert (world.order(order_id).status, reopened(world, order_id)) == (OrderStatus.AWAITING_CONFIRMATION, 0)
+
+
+@pytest.mark.parametrize("card", [None, DECLINES], ids=["no card", "a declined card"])
+def test_who_gives_a_card_says_who_orders_from_then_on(world: World, api: Api, card: str | None) -> None:
+    customer = world.customer(card=card)
+    order_id = waiting(world, api, customer)
+    before = world.order(order_id).status
+    eve = hand_on(api, customer)
+    refused = pay(api, order_id, token=VISA)
+    assert problem(refused) == (422, "not-a-billing-contact")
+    assert refused.json()["errors"][0]["pointer"] == "/contact_id"
+    assert (world.order(order_id).status, reopened(world, order_id)) == (before, 0)
+    paid = pay(api, order_id, token=VISA, contact_id=eve).json()
+    assert (paid["status"], paid["contact_id"]) == ("open", eve)
+    completed_with(world, order_id, eve)
+
+
+def test_who_asks_to_be_invoiced_says_who_orders_from_then_on(world: World, api: Api) -> None:
+    world.policy(invoice_on_vat=True)
+    customer = world.customer(card=DECLINES, vat_number="DE136695976")
+    order_id = waiting(world, api, customer)
+    eve = hand_on(api, customer)
+    assert problem(pay(api, order_id)) == (422, "not-a-billing-contact")
+    assert pay(api, order_id, contact_id=eve).status_code == 200
+    completed_with(world, order_id, eve)
+
+
+def test_a_card_is_not_taken_from_an_order_that_nobody_may_go_on_with(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    order_id = waiting(world, api, customer)
+    hand_on(api, customer)
+    bob = world.customer()
+    assert problem(pay(api, order_id, token=VISA, contact_id=str(bob.contact_id))) == (422, "not-a-billing-contact")
+    assert api.get(f"/v1/accounts/{customer.account_id}/payment-method").json()["payment_method"] is None
+    with pytest.raises(MayNotOrder, match="contact_id"), world.begin() as session:
+        placement.pay_again(session, order_id=order_id)
+    assert reopened(world, order_id) == 0
+
+
+def test_an_order_given_to_somebody_else_is_theirs_though_its_contact_may_still_order(world: World, api: Api) -> None:
+    customer = world.customer(card=None)
+    order_id = waiting(world, api, customer)
+    own = f"/v1/accounts/{customer.account_id}/contacts"
+    eve = api.post(own, {"name": "Eve", "email": "eve@customer.example", "is_billing_contact": True}).json()["id"]
+    assert pay(api, order_id, token=VISA, contact_id=eve).json()["contact_id"] == eve
+    assert pay(api, order_id, token=VISA, contact_id=eve).json()["status"] == "open"
+    assert [str(order.contact_id) for order in world.rows(Order, id=order_id)] == [eve]
+    assert reopened(world, order_id) == 1
