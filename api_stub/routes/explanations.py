@@ -89,7 +89,9 @@ def _explained(
 def _settlement(session: Session, w: Wording, totals: Quote | Order) -> tuple[str, ...]:
     if isinstance(totals, Order) and totals.status in FINAL:
         card, given_back = display_names.card(session, totals), refunded.anything_given_back(session, totals)
-        return *explain_outcome(w, totals, card=card, given_back=given_back), *_corrected(session, w, totals)
+        transfer = receivables.of_own_invoice(session, totals.id)
+        outcome = explain_outcome(w, totals, card=card, transfer=transfer, given_back=given_back)
+        return *outcome, *_corrected(session, w, totals)
     return explain_settlement(w, totals)
 
 

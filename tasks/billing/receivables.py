@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from models import ledger, timeline
 from models.errors import Explained
-from models.invoices import Invoice, InvoiceKind, Receivable, ReceivableStatus
+from models.invoices import Invoice, InvoiceKind, InvoiceReason, Receivable, ReceivableStatus
 from models.ledger import Cause, LedgerMovement, MovementKind, cause_of
 from models.orders import Order
 from models.rules.timezone import local
@@ -120,6 +120,13 @@ def still_open(session: Session, order_ids: Collection[UUID]) -> Mapping[UUID, t
     query = select(Invoice, Receivable).join(Receivable, Receivable.invoice_id == Invoice.id)
     rows = session.execute(query.where(Invoice.order_id.in_(order_ids), Receivable.status == ReceivableStatus.OPEN))
     return {invoice.order_id: (invoice, owed) for invoice, owed in rows}
+
+
+def of_own_invoice(session: Session, order_id: UUID) -> ReceivableStatus:
+    """Whether what the order's own invoice asks for has come, or is asked for by another by now."""
+    of_own = Invoice.order_id == order_id, Invoice.reason == InvoiceReason.ORDER
+    query = select(Receivable.status).join(Invoice, Invoice.id == Receivable.invoice_id)
+    return session.scalar(query.where(*of_own)) or ReceivableStatus.OPEN
 
 
 def cancel_open(session: Session, order: Order) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from models.invoices import ReceivableStatus
 from models.rules.cart import Action
 from models.sold_to import credit_timezones
 from tasks.letters import enclosed
@@ -90,6 +91,6 @@ def _settlement(o: Occasion) -> tuple[Row, ...]:
         due_minor=order.due_minor,
         payment_due_at=order.payment_due_at,
         card=o.card,
-        has_come=any(each.paid for each in o.enclosed),
+        transfer=ReceivableStatus.PAID if any(each.paid for each in o.enclosed) else ReceivableStatus.OPEN,
     )
     return *rows, Row(due, w.money(order.due_minor), Weight.TOTAL)

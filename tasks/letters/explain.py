@@ -5,6 +5,7 @@ Whoever recomputes a line from its sentences gets the same amount to the cent.
 
 from collections.abc import Iterator
 
+from models.invoices import ReceivableStatus
 from models.orders import Order, PricedLine, Totals
 from models.states import OrderStatus
 from tasks.letters import plans
@@ -105,14 +106,21 @@ def explain_settlement(w: Wording, totals: Totals) -> tuple[str, ...]:
     return _summed(w, totals), *_settled(w, totals, _due(w, totals))
 
 
-def explain_outcome(w: Wording, order: Order, *, card: str | None, given_back: bool = False) -> tuple[str, ...]:
+def explain_outcome(
+    w: Wording,
+    order: Order,
+    *,
+    card: str | None,
+    transfer: ReceivableStatus = ReceivableStatus.OPEN,
+    given_back: bool = False,
+) -> tuple[str, ...]:
     """How an order that has ended was settled, told as its letters tell it; if nothing is left of it, only that, and the sum of its lines.
 
-    card: as for `how_it_is_paid`. given_back: as for `briefly`.
+    card, transfer: as for `how_it_is_paid`. given_back: as for `briefly`.
     """
     if order.status is not OrderStatus.COMPLETED:
         return briefly(w, order.status, given_back=given_back), _summed(w, order)
-    return _summed(w, order), *_settled(w, order, *_paid(w, order, card))
+    return _summed(w, order), *_settled(w, order, *_paid(w, order, card, transfer))
 
 
 def _summed(w: Wording, totals: Totals) -> str:
@@ -146,10 +154,12 @@ def _due(w: Wording, totals: Totals) -> str:
     return w.say("Your balance pays %(used)s of it first, so %(due)s is due.", used=used, due=due)
 
 
-def _paid(w: Wording, order: Order, card: str | None) -> Iterator[str]:
+def _paid(w: Wording, order: Order, card: str | None, transfer: ReceivableStatus) -> Iterator[str]:
     if order.balance_used_minor:
         yield _amount(w, w.say("Paid from your balance"), order.balance_used_minor)
-    how = how_it_is_paid(w, due_minor=order.due_minor, payment_due_at=order.payment_due_at, card=card)
+    how = how_it_is_paid(
+        w, due_minor=order.due_minor, payment_due_at=order.payment_due_at, card=card, transfer=transfer
+    )
     yield _amount(w, how, order.due_minor)
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from models.accounts import Language
 from models.states import OrderStatus
+from tasks.billing import receivables
 from tasks.letters.wording import Wording
 from tasks.operating import support_refund
 from tests.api.conftest import Api
@@ -117,6 +118,16 @@ def test_a_completed_order_without_a_card_is_payable_by_bank_transfer(world: Wor
     order = world.buy(bob, purchase("desk", "team", seats=10))
     day = Wording(Language.EN, "EUR", "UTC").date(world.time + timedelta(days=30))
     assert settled(api, f"orders/{order.id}") == [SUMMED, f"Payable by bank transfer, due date {day}: €119.00."]
+
+
+def test_what_was_paid_by_bank_transfer_is_not_asked_for_any_more(world: World, api: Api) -> None:
+    world.policy(invoice_on_vat=True)
+    bob = world.customer(card=None, vat_number="DE136695976")
+    api.use(bob)
+    order = world.buy(bob, purchase("desk", "team", seats=10))
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000001", on=world.time, by="ops")
+    assert settled(api, f"orders/{order.id}") == [SUMMED, "Paid by bank transfer: €119.00."]
 
 
 def test_an_order_that_came_to_nothing_says_so_and_that_nothing_is_due(world: World, api: Api, ada: Customer) -> None:

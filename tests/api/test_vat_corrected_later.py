@@ -1,5 +1,6 @@
 """What a shop sees of an order whose VAT number the registry judged only after the order was completed."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -123,6 +124,60 @@ def test_the_explanation_goes_on_to_say_that_vat_was_given_back(world: World, ap
         *before,
         "VIES has since confirmed your VAT number, so VAT is given back: €20.00 was added to your balance (CN-2026-000001).",
     ]
+
+
+INVOICED = {
+    Language.EN: "Invoiced for payment by bank transfer: €100.00.",
+    Language.DE: "Zur Zahlung per Überweisung in Rechnung gestellt: 100,00\xa0€.",
+    Language.ES: "Facturado para pagar por transferencia (100,00\xa0€).",
+    Language.FR: "Facturé pour paiement par virement\xa0: 100,00\xa0€.",
+    Language.IT: "Fatturato per il pagamento con bonifico (100,00\xa0€).",
+}
+
+
+def on_invoice_during_outage(world: World, api: Api, **account: Any) -> Order:
+    world.policy(invoice_on_vat=True)
+    eva, order = during_outage(world, card=None, **account)
+    assert order.payment_kind is PaymentKind.INVOICE
+    api.use(eva)
+    return order
+
+
+@pytest.mark.parametrize("language", Language)
+def test_only_what_is_still_owed_asks_for_money_once_an_invoice_was_replaced(
+    world: World, api: Api, language: Language
+) -> None:
+    order = on_invoice_during_outage(world, api, language=language)
+    answered(world, "invalid")
+    told = explained(api, order)
+    w = Wording(language, "EUR", "UTC")
+    due = w.date(datetime.fromisoformat(shown(api, order)["owed"]["due_at"]))
+    assert told[1] == INVOICED[language]
+    assert [due in each for each in told] == [False] * 4 + [True]
+    assert (owed(shown(api, order)), w.money(120_00) in told[-1]) == (("INV-2026-000002", 120_00), True)
+
+
+def test_what_was_paid_before_its_invoice_was_replaced_was_paid_and_only_the_rest_is_asked_for(
+    world: World, api: Api
+) -> None:
+    order = on_invoice_during_outage(world, api)
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000001", on=world.time, by="ops")
+    answered(world, "invalid")
+    told = explained(api, order)
+    assert (told[1], told[-1][-9:]) == ("Paid by bank transfer: €100.00.", ": €20.00.")
+    assert shown(api, order)["status_text"].endswith(told[-1])
+
+
+def test_an_explanation_asks_for_nothing_where_nothing_is_owed_after_all(world: World, api: Api) -> None:
+    order = on_invoice_during_outage(world, api)
+    answered(world, "invalid")
+    number = shown(api, order)["owed"]["invoice"]
+    with world.begin() as session:
+        receivables.mark_paid(session, number, on=world.time, by="ops")
+    told = explained(api, order)
+    assert (told[1], shown(api, order)["owed"]) == (INVOICED[Language.EN], None)
+    assert not any("Payable" in each for each in told)
 
 
 @pytest.mark.parametrize("language", Language)
