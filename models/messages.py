@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String, func
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String, func, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -42,7 +42,12 @@ class WebhookReceived(Base):
 
     __tablename__ = "webhooks_received"
     __table_args__ = (
-        Index("ix_webhooks_waiting", "received_at", postgresql_where="handled_at is null"),
+        Index(
+            "ix_webhooks_to_try",
+            text("next_attempt_at NULLS FIRST"),
+            "received_at",
+            postgresql_where="handled_at is null",
+        ),
         Index("ix_webhooks_handled", "handled_at", postgresql_where="handled_at is not null"),
     )
 

@@ -46,7 +46,7 @@ def test_a_scrape_reads_indexes_only_of_what_it_counts(world: World, api: Api) -
     assert used == {
         "ix_orders_not_ended",
         "ix_letters_refused",
-        "ix_webhooks_waiting",
+        "ix_webhooks_to_try",
         "ix_webhooks_handled",
         "ix_receivables_open",
         "one_open_case_per_wish",
