@@ -23,7 +23,7 @@ from tasks.failure_points import reach
 from tasks.quotes import fresh_quote
 from tasks.running.outcome import Outcome
 from tasks.step import done, step, stop, take, turn_back
-from tasks.vat import number_instead, vat_check
+from tasks.vat import vat_check
 from tasks.wiring import begin, carry, now, outside, policy, vat_registry
 
 THIS = Step.COLLECT_PAYMENT
@@ -109,7 +109,6 @@ def _begin_payment(session: Session, order: Order, method: PaymentMethod | None)
     waits = Ending(
         OrderStatus.AWAITING_PAYMENT_DETAILS,
         reason="payment-details-missing",
-        facts=number_instead.facts(session, order),
         wake_in=policy().waiting_lifetime,
     )
     return stop(session, order, waits)

@@ -137,8 +137,8 @@ class NextStep(Shown):
     )
     alternatives: list[Alternative] = Field(
         default=[],
-        description="what the customer may do instead of giving a payment method. give_vat_number: give the account one; correct_vat_number: correct the one that it has; "
-        "either by PATCH of the account, then POST the order's `payment-method` without a token. be_invoiced, after a declined card: only that POST, as the account has a number. "
+        description="what the customer may do instead of giving a payment method, as the account is now. give_vat_number: give the account one; correct_vat_number: correct the one that it has; "
+        "either by PATCH of the account, then POST the order's `payment-method` without a token. be_invoiced: only that POST, as the account has a number. "
         "If the registry confirms the number, and the account has no other card by then, the order is invoiced, or, where its balance pays all, completed; if the number changes the amount, it asks to confirm that first (confirm_quote). "
         "More may be added.",
     )

@@ -22,6 +22,7 @@ from models.states import FINAL, AttemptStatus, OrderStatus, RefundState
 from models.vat_follow_ups import VatFollowUp
 from tasks.billing import receivables
 from tasks.upstream.callers import Caller
+from tasks.vat import number_instead
 
 
 def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
@@ -30,7 +31,8 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
     events = session.scalars(select(OrderEvent).where(OrderEvent.order_id == order_id).order_by(OrderEvent.id)).all()
     order = order_of(session, caller, order_id, selectinload(Order.lines))
     owed = receivables.still_open(session, [order.id]).get(order.id)
-    text = where_it_stands(session, order, owed)
+    instead = number_instead.instead(session, order)
+    text = where_it_stands(session, order, owed, instead)
     return OrderView(
         id=order.id,
         number=order.number,
@@ -41,7 +43,7 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
         final=order.status in FINAL,
         status_text=text,
         reason=reason_of(order, text),
-        next=next_step(order, text, _fresh_quote(session, order)),
+        next=next_step(order, text, _fresh_quote(session, order), instead),
         waits_until=waits_until(session, order),
         lines=[line_view(line, order.currency, order.language) for line in order.lines],
         totals=totals_view(order, order.language),

@@ -1,6 +1,8 @@
 """Why an order waits or ended so, and what its customer can do, in the order's language."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -13,19 +15,33 @@ from tasks import display_names
 from tasks.charges import charge_attempts
 from tasks.charges.authentication_time import authenticate_until
 from tasks.letters.corrected_vat import still_owed
+from tasks.letters.reasons import Instead
 from tasks.letters.status_texts import GIVEN_BACK, status_text
 from tasks.refunds import refunded
 from tasks.wiring import policy
 
+_ALTERNATIVES: Final[Mapping[Instead, Alternative]] = {
+    Instead.GIVE_NUMBER: "give_vat_number",
+    Instead.CORRECT_MALFORMED: "correct_vat_number",
+    Instead.CORRECT_UNKNOWN: "correct_vat_number",
+    Instead.BE_INVOICED: "be_invoiced",
+}
 
-def where_it_stands(session: Session, order: Order, owed: tuple[Invoice, Receivable] | None) -> str:
-    """Where the order stands, in a sentence or two, and what is still owed once it is complete. The order's lines must be loaded."""
+
+def where_it_stands(
+    session: Session, order: Order, owed: tuple[Invoice, Receivable] | None, instead: Instead | None
+) -> str:
+    """Where the order stands, in a sentence or two, and what is still owed once it is complete. The order's lines must be loaded.
+
+    instead: of `number_instead`.
+    """
     stands = status_text(
         order,
         seller=policy().seller,
         names=display_names.of_lines(session, order.lines),
         refund_failed=order.status is OrderStatus.NEEDS_ATTENTION and refunded.has_failed(session, order),
         given_back=order.status in GIVEN_BACK and refunded.anything_given_back(session, order),
+        instead=instead,
     )
     return f"{stands} {still_owed(*owed)}" if owed is not None and order.status is OrderStatus.COMPLETED else stands
 
@@ -46,7 +62,7 @@ def waits_until(session: Session, order: Order) -> datetime | None:
     return None
 
 
-def next_step(order: Order, text: str, fresh: QuoteView | None) -> NextStep | None:
+def next_step(order: Order, text: str, fresh: QuoteView | None, instead: Instead | None) -> NextStep | None:
     """What only the customer can do now; None where there is nothing."""
     match order.status:
         case OrderStatus.AWAITING_AUTHENTICATION:
@@ -57,14 +73,6 @@ def next_step(order: Order, text: str, fresh: QuoteView | None) -> NextStep | No
         case OrderStatus.AWAITING_PAYMENT_DETAILS if order.reason == "vat-number-invalid":
             return NextStep(action="correct_vat_number", text=text)
         case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED:
-            return NextStep(action="give_payment_method", text=text, alternatives=_alternatives(order))
+            alternatives = [_ALTERNATIVES[instead]] if instead is not None else []
+            return NextStep(action="give_payment_method", text=text, alternatives=alternatives)
     return None
-
-
-def _alternatives(order: Order) -> list[Alternative]:
-    facts = order.reason_facts or {}
-    if facts.get("vat_number_would_do"):
-        return ["give_vat_number"]
-    if facts.get("invoice_would_do"):
-        return ["be_invoiced"]
-    return ["correct_vat_number"] if "vat_number" in facts else []

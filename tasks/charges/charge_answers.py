@@ -18,7 +18,6 @@ from tasks.ports import Charge, ChargeStatus
 from tasks.refunds import contested, disputes
 from tasks.running.outcome import Outcome
 from tasks.step import done, stop, turn_back, wait
-from tasks.vat import number_instead
 from tasks.wiring import begin, carry, outside, payments, policy
 
 
@@ -99,7 +98,7 @@ def _not_taken(
     declined = Ending(
         OrderStatus.PAYMENT_DECLINED,
         reason="payment-declined",
-        facts={"decline_code": code, "attempt": attempt.attempt, **number_instead.facts_after_decline(session, order)},
+        facts={"decline_code": code, "attempt": attempt.attempt},
         wake_in=policy().waiting_lifetime,
     )
     return stop(session, order, declined)

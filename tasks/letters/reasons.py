@@ -1,6 +1,7 @@
 """Why an order ended or waits, by the stable code kept with it: one sentence each, in English, marked for translation."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 
 from models.states import REFUNDED_BEFORE, REFUNDED_BY_SUPPORT
@@ -92,17 +93,42 @@ METHOD_NOT_STORED: Final = mark(
 )
 """where the provider knows no such method: it was made for another account of ours, or is none"""
 
-NUMBER_INSTEAD: Final[Mapping[str, str]] = {
-    "malformed": mark(
+
+class Instead(StrEnum):
+    """What may be done about a VAT number instead of giving a payment method."""
+
+    GIVE_NUMBER = "give"
+    CORRECT_MALFORMED = "correct malformed"
+    CORRECT_UNKNOWN = "correct unknown"
+    """VIES does not know it"""
+    BE_INVOICED = "be invoiced"
+    """on the number that the account has"""
+
+
+INSTEAD_OF_DETAILS: Final[Mapping[Instead, str]] = {
+    Instead.GIVE_NUMBER: mark(
+        "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
+    ),
+    Instead.CORRECT_MALFORMED: mark(
         "Your order needs payment details, and the VAT number of your account is not valid. Please correct it or add a"
         " payment method; nothing has been charged."
     ),
-    "not-recognised": mark(
+    Instead.CORRECT_UNKNOWN: mark(
         "Your order needs payment details, and VIES does not recognise the VAT number of your account. Please correct it"
         " or add a payment method; nothing has been charged."
     ),
+    Instead.BE_INVOICED: mark(
+        "Your order needs payment details. Please add a payment method, or go on with the VAT number of your account;"
+        " nothing has been charged."
+    ),
 }
-"""What is wrong with the VAT number that would do instead of a payment method, by the words of `tasks.vat.number_instead`."""
+INSTEAD_OF_ANOTHER_CARD: Final[Mapping[Instead, str]] = {
+    Instead.GIVE_NUMBER: mark("You can also add a VAT number to your account and be invoiced."),
+    Instead.CORRECT_MALFORMED: mark("You can also correct the VAT number of your account and be invoiced."),
+    Instead.CORRECT_UNKNOWN: mark("You can also correct the VAT number of your account and be invoiced."),
+    Instead.BE_INVOICED: mark("You can also be invoiced on the VAT number of your account."),
+}
+"""after a declined card"""
 
 DIFFERS: Final[Mapping[str, str]] = {
     "unit_minor": mark("the price"),

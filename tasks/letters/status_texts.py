@@ -45,8 +45,16 @@ def briefly(w: Wording, status: OrderStatus, *, given_back: bool) -> str:
     return w.say(GIVEN_BACK.get(status, _TEXTS[status]) if given_back else _TEXTS[status])
 
 
-def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_failed: bool, given_back: bool) -> str:
-    """refund_failed: the order's money was to go back, and has not. given_back: see `briefly`."""
+def status_text(
+    order: Order,
+    *,
+    seller: Seller,
+    names: ProductNames,
+    refund_failed: bool,
+    given_back: bool,
+    instead: reasons.Instead | None = None,
+) -> str:
+    """instead: of an order that waits for a payment method, what else would do. refund_failed: the order's money was to go back, and has not. given_back: see `briefly`."""
     w = Wording(order.language, order.currency, "UTC")
     status, reason, facts = order.status, order.reason or "", order.reason_facts or {}
     if status is OrderStatus.AWAITING_CONFIRMATION:
@@ -55,15 +63,20 @@ def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_fai
     match status:
         case OrderStatus.OPEN if order.cancel_requested_at is not None:
             return w.say("Your order is being cancelled. If anything was charged, it is refunded to you.")
-        case OrderStatus.AWAITING_PAYMENT_DETAILS if needed := _needed_of_number(reason, facts):
-            return w.say(needed)
+        case OrderStatus.AWAITING_PAYMENT_DETAILS if reason == RefusalCode.VAT_NUMBER_INVALID:
+            return w.say(
+                "The VAT number of your account is not valid. Please correct or remove it; nothing has been charged."
+            )
+        case OrderStatus.AWAITING_PAYMENT_DETAILS if instead is not None:
+            return w.say(reasons.INSTEAD_OF_DETAILS[instead])
         case OrderStatus.NEEDS_ATTENTION if refund_failed:
             return w.say(
                 "The refund of your order failed and our team is looking after it. You do not need to do anything."
             )
         case OrderStatus.PAYMENT_DECLINED:
             why = reasons.DECLINED.get(str(facts.get("decline_code")), reasons.DECLINED_OTHERWISE)
-            return f"{w.say(why)} {stands}"
+            also = [w.say(reasons.INSTEAD_OF_ANOTHER_CARD[instead])] if instead is not None else []
+            return " ".join([w.say(why), stands, *also])
         case OrderStatus.REJECTED if refusals := facts.get("refusals"):
             against = [
                 refusal_text(_refusal(each), language=order.language, seller=seller, names=names) for each in refusals
@@ -80,19 +93,6 @@ def status_text(order: Order, *, seller: Seller, names: ProductNames, refund_fai
         case OrderStatus.REJECTED | OrderStatus.REFUNDED if reason in reasons.UNDONE:
             return f"{stands} {w.say(reasons.UNDONE[reason])}"
     return stands
-
-
-def _needed_of_number(reason: str, facts: Mapping[str, Any]) -> str | None:
-    """What the customer is asked about a VAT number; None: for a payment method alone."""
-    if reason == RefusalCode.VAT_NUMBER_INVALID:
-        return mark(
-            "The VAT number of your account is not valid. Please correct or remove it; nothing has been charged."
-        )
-    if facts.get("vat_number_would_do"):
-        return mark(
-            "Your order needs payment details. Please add a payment method or a VAT number; nothing has been charged."
-        )
-    return reasons.NUMBER_INSTEAD.get(facts.get("vat_number", ""))
 
 
 def _amount_differs(w: Wording, facts: Mapping[str, Any]) -> str:

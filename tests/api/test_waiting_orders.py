@@ -115,6 +115,37 @@ def test_whose_card_is_declined_is_invoiced_instead_on_the_vat_number_given_befo
     assert world.charged(customer) == []
 
 
+def says(world: World, api: Api, customer: Customer, order_id: UUID, **values: Any) -> list[str]:
+    """The alternatives once the account says this of itself."""
+    if values:
+        assert api("PATCH", f"/v1/accounts/{customer.account_id}", json=values).status_code == 200
+    told: list[str] = api.get(f"/v1/orders/{order_id}").json()["next"]["alternatives"]
+    return told
+
+
+def test_the_alternatives_are_those_of_the_account_as_it_is_now(world: World, api: Api) -> None:
+    customer, order_id = without_card_or_number(world, api)
+    assert says(world, api, customer, order_id, vat_number=FRENCH) == ["be_invoiced"]
+    world.change_account(customer, vat_number="FR00123456789")
+    assert says(world, api, customer, order_id) == ["correct_vat_number"]
+    assert says(world, api, customer, order_id, vat_number=None) == ["give_vat_number"]
+    world.change_account(customer, country="US")
+    assert says(world, api, customer, order_id) == []
+
+
+def test_who_removes_the_number_after_a_declined_card_may_give_one_and_is_told_so(world: World, api: Api) -> None:
+    world.policy(invoice_on_vat=True)
+    customer = world.customer(card=DECLINING, country="FR", vat_number=FRENCH)
+    api.use(customer)
+    order_id = UUID(api.order(customer, purchase(seats=10)))
+    world.run(order_id)
+    told = api.get(f"/v1/orders/{order_id}").json()["next"]["text"]
+    assert told.endswith("You can also be invoiced on the VAT number of your account.")
+    assert says(world, api, customer, order_id, vat_number=None) == ["give_vat_number"]
+    told = api.get(f"/v1/orders/{order_id}").json()["next"]["text"]
+    assert told.endswith("You can also add a VAT number to your account and be invoiced.")
+
+
 @pytest.mark.parametrize(
     ("invoices", "values"),
     [

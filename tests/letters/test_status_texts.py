@@ -10,6 +10,7 @@ from models.accounts import Language
 from models.orders import Order
 from models.states import OrderStatus
 from tasks.letters import reasons
+from tasks.letters.reasons import Instead
 from tasks.letters.status_texts import status_text
 from tasks.letters.wording import Wording
 from tests.letters.orders import NAMES, SELLER
@@ -23,9 +24,12 @@ def text(
     *,
     refund_failed: bool = False,
     given_back: bool = False,
+    instead: Instead | None = None,
 ) -> str:
     order = Order(status=status, reason=reason, reason_facts=facts, language=language, currency="EUR")
-    return status_text(order, seller=SELLER, names=NAMES, refund_failed=refund_failed, given_back=given_back)
+    return status_text(
+        order, seller=SELLER, names=NAMES, refund_failed=refund_failed, given_back=given_back, instead=instead
+    )
 
 
 AS_QUOTED = {"quoted_total_minor": 1190, "total_minor": 1190, "quoted_due_minor": 1190, "due_minor": 1190}
@@ -178,21 +182,36 @@ def test_a_number_that_the_registry_could_not_confirm_is_told_without_asking_for
 
 
 @pytest.mark.parametrize(
-    ("facts", "asked_for"),
+    ("instead", "asked_for"),
     [
-        ({}, "add a payment method;"),
-        ({"vat_number_would_do": True}, "add a payment method or a VAT number;"),
-        ({"vat_number": "malformed"}, "your account is not valid. Please correct it or add a payment method;"),
-        (
-            {"vat_number": "not-recognised"},
-            "VIES does not recognise the VAT number of your account. Please correct it or",
-        ),
+        (None, "add a payment method;"),
+        (Instead.GIVE_NUMBER, "add a payment method or a VAT number;"),
+        (Instead.CORRECT_MALFORMED, "your account is not valid. Please correct it or add a payment method;"),
+        (Instead.CORRECT_UNKNOWN, "VIES does not recognise the VAT number of your account. Please correct it or"),
+        (Instead.BE_INVOICED, "add a payment method, or go on with the VAT number of your account;"),
     ],
 )
 def test_a_vat_number_is_asked_for_only_where_it_would_do_and_one_that_is_no_good_is_named(
-    facts: dict[str, Any], asked_for: str
+    instead: Instead | None, asked_for: str
 ) -> None:
-    assert asked_for in text(OrderStatus.AWAITING_PAYMENT_DETAILS, "payment-details-missing", facts)
+    said = text(OrderStatus.AWAITING_PAYMENT_DETAILS, "payment-details-missing", instead=instead)
+    assert asked_for in said
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (Language.EN, "You can also be invoiced on the VAT number of your account."),
+        (Language.DE, "Sie können auch auf die USt-IdNr. Ihres Kontos eine Rechnung erhalten."),
+        (Language.ES, "También puede recibir una factura con el NIF-IVA de su cuenta."),
+        (Language.FR, "Vous pouvez aussi être facturé sur le numéro de TVA de votre compte."),
+        (Language.IT, "Può anche ricevere una fattura sulla partita IVA del Suo account."),
+    ],
+)
+def test_whose_card_was_declined_is_told_of_the_invoice_instead(language: Language, said: str) -> None:
+    facts = {"decline_code": "generic_decline"}
+    declined = text(OrderStatus.PAYMENT_DECLINED, "payment-declined", facts, language, instead=Instead.BE_INVOICED)
+    assert declined == f"{text(OrderStatus.PAYMENT_DECLINED, 'payment-declined', facts, language)} {said}"
 
 
 def test_a_rejection_gives_every_reason() -> None:

@@ -13,7 +13,9 @@ from models.rules.vat import BuyerType
 from models.states import OrderStatus, PaymentKind, Step
 from models.vat_follow_ups import VatFollowUp
 from tasks.errors import Misconfigured
+from tasks.letters.reasons import Instead
 from tasks.policy import VatOutage
+from tasks.vat import number_instead
 from tests.support.payment import DECLINES
 from tests.support.vat_outage import nothing_differs
 from tests.support.world import Customer, World, purchase, trial
@@ -324,13 +326,19 @@ def test_a_number_alone_is_not_enough_where_the_merchant_does_not_invoice(world:
     assert world.buy(ada, purchase()).status is OrderStatus.AWAITING_PAYMENT_DETAILS
 
 
+def said(world: World, order: Order) -> Instead | None:
+    """What its customer could do instead of giving a card."""
+    with world.begin() as session:
+        return number_instead.instead(session, session.get_one(Order, order.id))
+
+
 @pytest.mark.parametrize(("country", "number"), [("DE", GERMAN), ("FR", FRENCH)])
 def test_a_consumer_is_not_invoiced_on_a_number(world: World, country: str, number: str) -> None:
     world.policy(invoice_on_vat=True)
     eva = world.customer(card=None, country=country, vat_number=number, buyer_type=BuyerType.CONSUMER)
     order = world.buy(eva, purchase())
     assert (order.status, order.payment_kind, order.vat_number) == ("awaiting_payment_details", None, None)
-    assert (order.reason_facts or {}).get("vat_number_would_do") is None
+    assert said(world, order) is None
     assert world.vies.questions() == []
 
 
@@ -356,47 +364,47 @@ def test_a_number_given_when_asked_for_payment_details_is_priced_confirmed_and_i
 @pytest.mark.parametrize(
     ("invoices", "buyer", "would_do"),
     [
-        (True, {"country": "FR"}, True),
-        (True, {"country": "DE"}, True),
+        (True, {"country": "FR"}, Instead.GIVE_NUMBER),
+        (True, {"country": "DE"}, Instead.GIVE_NUMBER),
         (False, {"country": "FR"}, None),
         (True, {"country": "FR", "buyer_type": BuyerType.CONSUMER}, None),
-        (True, {"country": "DE", "vat_number": "DE111111109"}, None),
+        (True, {"country": "DE", "vat_number": "DE111111109"}, Instead.CORRECT_UNKNOWN),
         (True, {"country": "US"}, None),
         (True, {"country": "ES", "postcode": "35001"}, None),
     ],
 )
 @pytest.mark.parametrize("balance", [0, 200_00])
 def test_a_vat_number_is_asked_for_where_it_would_do_instead_of_a_card(
-    world: World, invoices: bool, buyer: dict[str, Any], would_do: bool | None, balance: int
+    world: World, invoices: bool, buyer: dict[str, Any], would_do: Instead | None, balance: int
 ) -> None:
     world.policy(invoice_on_vat=invoices)
     ada = world.customer(card=None, **buyer)
     if balance:
         world.grant(ada, balance)
-        would_do = would_do or (True if buyer == {"country": "FR"} else None)
+        would_do = would_do or (Instead.GIVE_NUMBER if buyer == {"country": "FR"} else None)
     order = world.buy(ada, purchase())
     assert order.status is OrderStatus.AWAITING_PAYMENT_DETAILS
-    assert (order.reason_facts or {}).get("vat_number_would_do") is would_do
+    assert said(world, order) is would_do
 
 
 @pytest.mark.parametrize(
     ("invoices", "number", "wrong"),
     [
-        (True, "DE136695977", "malformed"),
-        (True, FRENCH, "malformed"),
-        (True, "DE111111109", "not-recognised"),
+        (True, "DE136695977", Instead.CORRECT_MALFORMED),
+        (True, FRENCH, Instead.CORRECT_MALFORMED),
+        (True, "DE111111109", Instead.CORRECT_UNKNOWN),
         (False, "DE136695977", None),
     ],
 )
 def test_who_gave_a_number_that_is_no_good_instead_of_a_card_is_told_so(
-    world: World, invoices: bool, number: str, wrong: str | None
+    world: World, invoices: bool, number: str, wrong: Instead | None
 ) -> None:
     world.policy(invoice_on_vat=invoices)
     ada = world.customer(card=None, vat_number=number)
     for product in ("desk", "chat"):
         order = world.buy(ada, purchase(product))
         assert order.status is OrderStatus.AWAITING_PAYMENT_DETAILS
-        assert order.reason_facts == ({"vat_number": wrong} if wrong else None)
+        assert said(world, order) is wrong
 
 
 def test_who_confirmed_a_price_with_vat_because_the_number_is_unknown_is_not_asked_for_a_number(world: World) -> None:
@@ -406,7 +414,7 @@ def test_who_confirmed_a_price_with_vat_because_the_number_is_unknown_is_not_ask
     world.confirm(order_id)
     order = world.run(order_id)
     assert (order.status, order.vat_number) == (OrderStatus.AWAITING_PAYMENT_DETAILS, None)
-    assert order.reason_facts == {"vat_number": "not-recognised"}
+    assert said(world, order) is Instead.CORRECT_UNKNOWN
 
 
 def test_no_number_is_asked_for_where_one_was_given_and_set_aside_in_an_outage(world: World) -> None:
@@ -417,7 +425,7 @@ def test_no_number_is_asked_for_where_one_was_given_and_set_aside_in_an_outage(w
     world.confirm(order_id)
     order = world.run(order_id)
     assert (order.status, order.vat_set_aside) == (OrderStatus.AWAITING_PAYMENT_DETAILS, True)
-    assert (order.reason_facts or {}).get("vat_number_would_do") is None
+    assert said(world, order) is None
     assert answers(world, ada) == ["unavailable"]  # nor is the registry, again
 
 
