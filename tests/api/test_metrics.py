@@ -1,6 +1,8 @@
 """What /metrics tells: orders, backlog, requests, letters, notifications, checks of the books, what is overdue, what waits for support."""
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from models.orders import Order
 from tasks.billing import receivables, unpaid
 from tests.api.conftest import Api, purchase
 from tests.support import world as worlds
+from tests.support.many_orders import Plans
 from tests.support.payment import DECLINES
 from tests.support.vat_outage import during_outage
 from tests.support.world import Customer, World
@@ -104,6 +107,44 @@ def test_metrics_count_invoices_that_are_overdue(world: World, api: Api) -> None
     with world.begin() as session:
         unpaid.mark_unpaid(session, "INV-2026-000001", on=world.time, by="ops", why="called back")
     assert "prorata_invoices_overdue 1.0" in api.get("/metrics").text.splitlines()
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Europe/Berlin", "Etc/GMT+12"])
+@pytest.mark.parametrize("sellers", ["DE", "US"])
+def test_how_long_ago_an_invoice_was_due_does_not_change_when_it_is_overdue(
+    world: World, api: Api, zone: str, sellers: str
+) -> None:
+    world.policy(invoice_on_vat=True)
+    world.buy(world.customer(card=None, vat_number="DE136695976"), worlds.purchase())
+    seller = replace(world.wiring.policy.seller, country=sellers)
+    world.policy(seller=seller)
+    with world.begin() as session:
+        session.execute(text("set local session_replication_role = replica"))  # documents never change
+        session.execute(text("update invoices set timezone = :zone"), {"zone": zone})
+    for hours in [*range(-80, 50), -24 * 365]:
+        due_at = datetime.now(UTC) + timedelta(hours=hours)
+        with world.begin() as session:
+            session.execute(text("update receivables set due_at = :due_at"), {"due_at": due_at})
+        before = seller.day(datetime.now(UTC))
+        [told] = re.findall(r"^prorata_invoices_overdue (\S+)", api.get("/metrics").text, re.MULTILINE)
+        today = {before, seller.day(datetime.now(UTC))}
+        assert float(told) in {float(receivables.due_on(due_at, zone) < day) for day in today}, hours
+
+
+def test_of_what_is_overdue_for_long_no_document_is_read(world: World, api: Api) -> None:
+    owed = text("""
+        insert into receivables (invoice_id, amount_minor, currency, due_at, status)
+        select gen_random_uuid(), 1, 'EUR', now() - n * interval '1 day', 'open' from generate_series(4, 1003) n
+    """)
+    with world.begin() as session:
+        session.execute(text("set local session_replication_role = replica"))  # there are no documents
+        session.execute(owed)
+        session.execute(text("analyze receivables"))
+    with Plans(world, "receivables") as plans:
+        assert "prorata_invoices_overdue 1000.0" in api.get("/metrics").text.splitlines()
+    around_now, long_ago = plans.noted
+    assert "Index Only Scan using ix_receivables_open" in long_ago, long_ago
+    assert re.search(r"Index Cond: \(\(due_at >= .+\) AND \(due_at < ", around_now), around_now
 
 
 def test_metrics_tell_how_many_cases_wait_for_support_and_for_how_long(world: World, api: Api, ada: Customer) -> None:
