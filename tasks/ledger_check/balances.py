@@ -3,9 +3,9 @@
 import re
 from itertools import groupby
 
-from models.ledger import Cause, LedgerMovement, MovementKind, cause_of
+from models.ledger import Cause, MovementKind, cause_of
 from models.states import BACK, FORWARD, OrderStatus, Step
-from tasks.ledger_check.books import Books, OrderBook
+from tasks.ledger_check.books import Books, Movement, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
 
@@ -23,7 +23,7 @@ _RESERVES_LATER = FORWARD[: FORWARD.index(Step.COLLECT_PAYMENT)]
 
 def check_balances(books: Books) -> Found:
     for currency, group in groupby(books.movements, key=lambda movement: movement.currency):
-        where, total = f"account {books.account.id} {currency}", 0
+        where, total = f"account {books.account_id} {currency}", 0
         for number, movement in enumerate(group, 1):
             total += movement.amount_minor
             yield from differs(
@@ -32,11 +32,11 @@ def check_balances(books: Books) -> Found:
             yield from differs(
                 Check.BALANCE, where, f"the balance after movement {number}", total, movement.balance_minor
             )
-            yield from _check_cause(books, movement)
+            yield from _check_cause(movement)
         yield from differs(Check.BALANCE, where, "a balance below zero", False, total < 0)
 
 
-def _check_cause(books: Books, movement: LedgerMovement) -> Found:
+def _check_cause(movement: Movement) -> Found:
     where = f"movement {movement.cause or movement.id}"
     yield from differs(Check.MOVEMENT, where, "having a cause", True, bool(movement.cause))
     pattern = _MADE_BY.get(movement.kind)
@@ -44,7 +44,7 @@ def _check_cause(books: Books, movement: LedgerMovement) -> Found:
         return
     match = pattern.fullmatch(movement.cause)
     yield from differs(Check.MOVEMENT, where, f"a cause that fits {movement.kind}", True, match is not None)
-    yield from differs(Check.MOVEMENT, where, "its order being the account's", True, movement.order_id in books.orders)
+    yield from differs(Check.MOVEMENT, where, "its order being the account's", True, movement.is_of_account)
     if match is not None:
         yield from differs(Check.MOVEMENT, where, "the order it names", match["order"], str(movement.order_id))
 

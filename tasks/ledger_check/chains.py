@@ -1,6 +1,8 @@
 """Checks that a subscription's periods follow from each other, and that over the whole chain paid = used + running."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -8,41 +10,74 @@ from models.invoices import InvoiceReason
 from models.orders import OrderLine
 from models.rules.cart import SubscriptionStatus
 from models.states import REFUNDED_BY_SUPPORT, OrderStatus
-from models.subscriptions import Subscription, SubscriptionPeriod
-from tasks.ledger_check.books import Books, OrderBook
+from tasks.ledger_check.books import Books, OrderBook, PeriodBook, SubscriptionBook
 from tasks.ledger_check.differences import Check, Found, differs
+
+
+class SoldLine(NamedTuple):
+    product_code: str
+    tier_code: str
+    seats: int
+    charge_minor: int
+    charge_tax_minor: int
+    unused_minor: int
+    unused_tax_minor: int
+    net_minor: int
+    tax_minor: int
+    period_start: datetime
+    from_period_id: UUID | None
+    corrected_tax: int
+    """VAT that was added to, or taken off, its charge after it was charged"""
+
+
+class Sold(NamedTuple):
+    """What the chains of an account need of each of its orders: that is kept until all are read, so it is little."""
+
+    number: int
+    was_active: bool
+    is_refunded: bool
+    is_backed: bool
+    """whether support refunded it"""
+    is_invoiced: bool
+    lines: tuple[SoldLine, ...]
+
+
+def of_order(book: OrderBook) -> Sold:
+    order, names = book.order, SoldLine._fields[:-1]
+    lines = (
+        SoldLine._make((*(getattr(line, name) for name in names), _corrected_tax(book, line))) for line in book.lines
+    )
+    refunded, backed = order.status is OrderStatus.REFUNDED, order.reason == REFUNDED_BY_SUPPORT
+    return Sold(order.number, book.was_active, refunded, backed, bool(book.invoices), tuple(lines))
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """A period with the line that charged it and, where a change closed it, the line that credited it."""
 
-    period: SubscriptionPeriod
-    book: OrderBook | None
-    """of its order; None where that is another account's"""
-    line: OrderLine | None
-    credited_by: OrderLine | None
-    corrected_tax: int
-    """VAT that was added to, or taken off, its charge after it was charged"""
+    period: PeriodBook
+    order: Sold | None
+    """None where it is another account's"""
+    line: SoldLine | None
+    credited_by: SoldLine | None
 
     @property
     def refunded(self) -> bool:
         """Whether its order was refunded; a trial of that order goes on."""
-        back = self.book is not None and self.book.order.status is OrderStatus.REFUNDED
-        return back and self.period.interval is not None
+        return self.order is not None and self.order.is_refunded and self.period.interval is not None
 
 
-def check_chains(books: Books) -> Found:
+def check_chains(books: Books, sold: Mapping[UUID, Sold]) -> Found:
     creditors = {
         line.from_period_id: line
-        for book in books.orders.values()
-        if book.invoices
-        for line in book.lines
+        for order in sold.values()
+        if order.is_invoiced
+        for line in order.lines
         if line.from_period_id is not None
     }
-    for subscription in books.subscriptions:
-        where = f"subscription {subscription.product_code} of account {books.account.id}"
-        links = [_link(books, subscription, period, creditors) for period in books.periods[subscription.id]]
+    for subscription, periods in books.subscriptions:
+        where = f"subscription {subscription.product_code} of account {books.account_id}"
+        links = [_link(subscription, period, sold.get(period.order_id), creditors) for period in periods]
         for link in links:
             yield from _check_link(where, link)
         yield from _check_conservation(where, links)
@@ -50,18 +85,14 @@ def check_chains(books: Books) -> Found:
 
 
 def _link(
-    books: Books, subscription: Subscription, period: SubscriptionPeriod, creditors: dict[UUID, OrderLine]
+    subscription: SubscriptionBook, period: PeriodBook, order: Sold | None, creditors: Mapping[UUID, SoldLine]
 ) -> Link:
-    book = books.orders.get(period.order_id)
-    if book is None:
-        return Link(period, None, None, creditors.get(period.id), 0)
-    line = next((each for each in book.lines if each.product_code == subscription.product_code), None)
-    return Link(period, book, line, creditors.get(period.id), _corrected_tax(book, line))
+    lines = order.lines if order is not None else ()
+    line = next((each for each in lines if each.product_code == subscription.product_code), None)
+    return Link(period, order, line, creditors.get(period.id))
 
 
-def _corrected_tax(book: OrderBook, line: OrderLine | None) -> int:
-    if line is None:
-        return 0
+def _corrected_tax(book: OrderBook, line: OrderLine) -> int:
     corrections = (InvoiceReason.VAT_NUMBER_INVALID, InvoiceReason.VAT_NUMBER_CONFIRMED)
     by_documents: int = sum(
         document.sign * each.tax_minor
@@ -81,15 +112,15 @@ def _corrected_tax(book: OrderBook, line: OrderLine | None) -> int:
 def _check_link(where: str, link: Link) -> Found:
     period, line = link.period, link.line
     where = f"{where}, period from {period.starts_at:%Y-%m-%d %H:%M:%S}"
-    if link.book is None:
+    if link.order is None:
         yield from differs(Check.PERIOD, where, "its order", "one of the account's", period.order_id)
         return
-    having_been = f"order {link.book.order.number}, which charged it, having been active"
-    yield from differs(Check.PERIOD, where, having_been, True, link.book.was_active)
+    having_been = f"order {link.order.number}, which charged it, having been active"
+    yield from differs(Check.PERIOD, where, having_been, True, link.order.was_active)
     if line is None:
         yield from differs(Check.PERIOD, where, "a line that charged it", True, False)
         return
-    charged = (line.charge_minor, line.charge_tax_minor + link.corrected_tax)
+    charged = (line.charge_minor, line.charge_tax_minor + line.corrected_tax)
     yield from differs(
         Check.PERIOD, where, "what was charged for it, net and tax,", charged, (period.charged_minor, period.tax_minor)
     )
@@ -103,7 +134,7 @@ def _check_link(where: str, link: Link) -> Found:
             Check.PERIOD, where, "the moment it was closed", link.credited_by.period_start, period.closed_at
         )
     elif _unused(period) != (0, 0):
-        backed = link.book.order.reason == REFUNDED_BY_SUPPORT
+        backed = link.order.is_backed
         yield from differs(Check.PERIOD, where, "a credit that an order or a refund gave", True, backed)
 
 
@@ -124,17 +155,17 @@ class _NetAndTax(NamedTuple):
 
 def _paid(link: Link) -> _NetAndTax:
     """What the customer paid in the end, less what was returned without a later line's credit."""
-    net, tax = (link.line.net_minor, link.line.tax_minor + link.corrected_tax) if link.line is not None else (0, 0)
+    net, tax = (link.line.net_minor, link.line.tax_minor + link.line.corrected_tax) if link.line is not None else (0, 0)
     back, tax_back = _unused(link.period) if link.credited_by is None else (0, 0)
     return _NetAndTax(net - back, tax - tax_back)
 
 
-def _cost(period: SubscriptionPeriod) -> _NetAndTax:
+def _cost(period: PeriodBook) -> _NetAndTax:
     unused, unused_tax = _unused(period)
     return _NetAndTax(period.charged_minor - unused, period.tax_minor - unused_tax)
 
 
-def _check_subscription(where: str, subscription: Subscription, links: list[Link]) -> Found:
+def _check_subscription(where: str, subscription: SubscriptionBook, links: list[Link]) -> Found:
     last = next((link for link in links if link.period.closed_at is None), None)
     if subscription.status is SubscriptionStatus.ENDED:
         yield from _check_ended(where, last)
@@ -153,9 +184,9 @@ def _check_subscription(where: str, subscription: Subscription, links: list[Link
 def _check_ended(where: str, last: Link | None) -> Found:
     """Only a refund ends a subscription, and closes its period; a trial that is over has another status and keeps its period."""
     if last is not None:
-        charged = f"charged by {last.book.where}, " if last.book is not None else ""
+        charged = f"charged by order {last.order.number}, " if last.order is not None else ""
         yield from differs(Check.SUBSCRIPTION, where, f"a period that runs, {charged}though it has ended", False, True)
 
 
-def _unused(period: SubscriptionPeriod) -> tuple[int, int]:
+def _unused(period: PeriodBook) -> tuple[int, int]:
     return period.unused_minor or 0, period.unused_tax_minor or 0

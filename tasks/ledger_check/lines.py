@@ -10,13 +10,13 @@ from models.rules.pricing import charge, tax
 from models.rules.proration import Granularity, Unit, share_left, unused_credit
 from models.sold_to import credit_timezones, kept_timezone
 from models.subscriptions import SubscriptionPeriod
-from tasks.ledger_check.books import Books, OrderBook
+from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
 _SUMS = ("net_minor", "tax_minor", "total_minor")
 
 
-def check_lines(books: Books, book: OrderBook) -> Found:
+def check_lines(book: OrderBook) -> Found:
     for name in _SUMS:
         total = sum(getattr(line, name) for line in book.lines)
         yield from differs(Check.ORDER, book.where, f"{name}, the sum of its lines,", total, getattr(book.order, name))
@@ -30,7 +30,7 @@ def check_lines(books: Books, book: OrderBook) -> Found:
         if first is not None and line.interval is not None:
             zone = kept_timezone(book.order) or first.timezone
             yield from _by_the_rules(where, "its period", _check_dates(where, book.order, line, zone))
-            credit = _check_credit(where, book.order, line, zone, books)
+            credit = _check_credit(where, book, line, zone)
             yield from _by_the_rules(where, "its credit", credit)
 
 
@@ -62,23 +62,22 @@ def _check_dates(where: str, order: Order, line: OrderLine, zone: str) -> Found:
     yield from differs(Check.LINE, where, "the end of its period", end, line.period_end)
 
 
-def _check_credit(where: str, order: Order, line: OrderLine, zone: str, books: Books) -> Found:
+def _check_credit(where: str, book: OrderBook, line: OrderLine, zone: str) -> Found:
     if line.from_period_id is None or line.interval is None:
         return
     if line.from_period_start is None or line.from_period_end is None or line.from_charged_minor is None:
         yield from differs(Check.LINE, where, "knowing the period it credits", True, False)
         return
-    period = books.periods_by_id.get(line.from_period_id)
+    period, charged = book.credited.get(line.from_period_id, (None, None))
     yield from _check_credited(where, line, period)
-    elsewhere = credit_timezones(order).get(line.product_code)
+    elsewhere = credit_timezones(book.order).get(line.product_code)
     if elsewhere is not None:
-        charged = books.orders.get(period.order_id) if period is not None else None
-        charged_in = kept_timezone(charged.order) if charged is not None else None
+        charged_in = kept_timezone(charged) if charged is not None else None
         yield from differs(Check.LINE, where, "the time zone of the period it credits", charged_in, elsewhere)
         zone = elsewhere
     running = Period(line.from_period_start, line.from_period_end)
     granularity = Granularity.DAY if line.share_unit == Unit.DAY else Granularity.SECOND
-    share = share_left(period=running, changed_at=order.as_of, granularity=granularity, timezone=zone)
+    share = share_left(period=running, changed_at=book.order.as_of, granularity=granularity, timezone=zone)
     stored = (line.share_left, line.share_whole, line.share_unit)
     yield from differs(Check.LINE, where, "the share that is left", (share.remaining, share.whole, share.unit), stored)
     unused = unused_credit(charged_minor=line.from_charged_minor, share=share)

@@ -8,14 +8,15 @@ from sqlalchemy.orm import Session
 
 from models.accounts import Account
 from tasks.ledger_check.balances import check_balances, check_order_balance
-from tasks.ledger_check.books import Books, read
-from tasks.ledger_check.chains import check_chains
+from tasks.ledger_check.books import Books
+from tasks.ledger_check.chains import Sold, check_chains, of_order
 from tasks.ledger_check.differences import Difference, Found
 from tasks.ledger_check.documents import check_documents, check_numbers
 from tasks.ledger_check.lines import check_lines
 from tasks.ledger_check.notes import check_notes
 from tasks.ledger_check.payments import check_payments
 from tasks.ledger_check.quotes import check_quote
+from tasks.ledger_check.reading import read
 from tasks.ledger_check.receivables import check_receivables
 from tasks.ledger_check.vat_answers import check_vat_answer
 
@@ -41,13 +42,15 @@ def steps(session: Session, account_id: UUID | None) -> int:
 
 def _check(books: Books) -> Found:
     yield from check_balances(books)
-    for book in books.orders.values():
+    sold = dict[UUID, Sold]()
+    for book in books.orders:
         yield from check_quote(book)
-        yield from check_lines(books, book)
+        yield from check_lines(book)
         yield from check_order_balance(book)
         yield from check_notes(book)
         yield from check_payments(book)
         yield from check_receivables(book)
         yield from check_documents(book)
         yield from check_vat_answer(book)
-    yield from check_chains(books)
+        sold[book.order.id] = of_order(book)
+    yield from check_chains(books, sold)

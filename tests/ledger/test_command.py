@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from models.books_checks import BooksCheck
 from models.payments import ChargeAttempt
-from tasks.ledger_check import books
+from tasks.ledger_check import reading
 from tasks.ledger_check.differences import Check
 from tests.support.command import SETTINGS, interruptible, prorata_at_a_terminal
 from tests.support.waiting import until_it_waits_for
@@ -171,13 +171,13 @@ def test_books_are_read_as_of_one_moment(
     world: World, monkeypatch: pytest.MonkeyPatch, *, of_one_account: bool
 ) -> None:
     """An order that is bought between two of its queries is not half there."""
-    ada, read = world.customer(), books._read_orders
+    ada, read = world.customer(), reading._read_orders
 
     def meanwhile(*arguments: Any) -> Any:
         world.buy(ada, purchase("desk", seats=10))
         return read(*arguments)
 
-    monkeypatch.setattr(books, "_read_orders", meanwhile)
+    monkeypatch.setattr(reading, "_read_orders", meanwhile)
     only = ["--account", str(ada.account_id)] if of_one_account else []
     said = CliRunner().invoke(ledger.ledger, ["verify", *only])
     assert (said.exit_code, said.exception) == (0, None)

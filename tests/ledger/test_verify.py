@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import event, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
 from models import reservation, timeline
 from models.orders import Order, OrderEvent
@@ -17,8 +17,10 @@ from models.rules.proration import Granularity
 from models.states import FORWARD, OrderStatus, Step
 from tasks import wiring
 from tasks.billing import receivables, unpaid
-from tasks.ledger_check import books
+from tasks.ledger_check import reading
+from tasks.ledger_check.books import OrderBook
 from tasks.ledger_check.differences import Check, Difference
+from tasks.ledger_check.quotes import check_quote
 from tasks.ledger_check.verify import verify
 from tasks.operating import outside_refunds, support_refund
 from tasks.snapshot import of_one_moment
@@ -436,11 +438,42 @@ def test_no_statement_grows_with_the_books_of_a_batch(world: World) -> None:
 
 
 def test_all_accounts_are_checked_batch_by_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "BATCH", 2)
+    monkeypatch.setattr(reading, "BATCH", 2)
     accounts = sorted(world.customer().account_id for _ in range(4))
     with world.begin() as session:
-        assert [each.account.id for each in books.read(session)] == accounts
-        assert [each.account.id for each in books.read(session, accounts[1])] == [accounts[1]]
+        assert [each.account_id for each in reading.read(session)] == accounts
+        assert [each.account_id for each in reading.read(session, accounts[1])] == [accounts[1]]
+
+
+def test_the_orders_of_a_large_account_are_checked_by_so_many_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory does not grow with its orders; a change is still held against the period that it credits, read long before."""
+    ada, bob = world.customer(), world.customer()
+    for customer in (ada, bob):
+        world.buy(customer, purchase(seats=3))
+    for seats in (5, 2, 4):
+        world.pass_time(days=1)
+        world.buy(ada, change(seats=seats))
+    kept = list[int]()
+
+    def checked(of: OrderBook) -> Iterator[Difference]:
+        session = object_session(of.order)
+        kept.append(sum(isinstance(each, Order) for each in session or ()))
+        return check_quote(of)
+
+    monkeypatch.setattr(reading, "ORDERS", 2)
+    monkeypatch.setattr("tasks.ledger_check.verify.check_quote", checked)
+    assert differences(world) == []
+    assert (len(kept), max(kept) <= 3) == (5, True)
+    with world.begin() as session:
+        assert [len(list(each.orders)) for each in reading.read(session)] == [4, 1]
+        session.execute(text(FROZEN.format("subscription_periods")))
+        session.execute(text("update subscription_periods set charged_minor = charged_minor + 1 where seats = 5"))
+    found = [(each.check, each.what) for each in differences(world, ada.account_id)]
+    assert (Check.LINE, "start, end and charge of the period it credits") in found
+    assert (Check.PERIOD, "what was charged for it, net and tax,") in found
+    assert differences(world, bob.account_id) == []
 
 
 def test_checks_may_take_longer_between_two_queries_than_others_may_say_nothing(world: World) -> None:
