@@ -8,7 +8,7 @@ from celery import signals
 from tasks import housekeeping, pipeline, sweep
 from tasks.charges import late_charges, webhooks
 from tasks.running import queue_heads
-from worker import canary, heap, heartbeat, relay
+from worker import canary, heap, heartbeat, relay, thread_pool
 from worker.logs import set_up_logging
 from worker.messaging import app
 from worker.wiring import plug_in_from_settings
@@ -30,7 +30,19 @@ def _plug_in(**_: Any) -> None:
     # These connect to Celery's signals and start; only workers have its modules loaded.
     for module in ("worker.own_steps", "worker.hang_up", "worker.rejected", "worker.watchdog"):
         import_module(module)
+    app.backend.as_uri()  # loaded before the first task: from files, for which a task may find no descriptor left
     heap.freeze()
 
 
-__all__ = ["app", "canary", "heartbeat", "housekeeping", "late_charges", "pipeline", "relay", "sweep", "webhooks"]
+__all__ = [
+    "app",
+    "canary",
+    "heartbeat",
+    "housekeeping",
+    "late_charges",
+    "pipeline",
+    "relay",
+    "sweep",
+    "thread_pool",
+    "webhooks",
+]

@@ -24,6 +24,7 @@ broker_transport_options = {
 task_publish_retry_policy = {"max_retries": 2, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
 
 result_backend = None  # the database is the truth; Flower reads events
+result_backend_thread_safe = True  # one for all threads; each would load its own at its first task
 task_ignore_result = True
 
 task_acks_late = True  # the message of a killed child process comes back; every step may be delivered twice

@@ -8,20 +8,22 @@ is handed over: its processes have no connection of their own to Flower.
 from typing import Any
 
 from celery import signals
+from celery.concurrency import solo
 
 from models.states import Step
 from tasks.mail import at_once
 from tasks.queues import QUEUE_NAMES, QUEUES
 from tasks.running import in_process
+from worker import thread_pool
 
 _NOT_FOR_LETTERS = set(QUEUE_NAMES) - {QUEUES[Step.SEND_CONFIRMATION_EMAIL]}
-_IN_ONE_PROCESS = ("celery.concurrency.thread", "celery.concurrency.solo")
+_IN_ONE_PROCESS = (thread_pool.TaskPool, solo.TaskPool)
 
 
 @signals.worker_ready.connect
 def _set_up(sender: Any, **_: Any) -> None:
     """sender: Celery's consumer, which has a new event dispatcher after each reconnect."""
-    if sender.controller.pool_cls.__module__ not in _IN_ONE_PROCESS:
+    if not isinstance(sender.pool, _IN_ONE_PROCESS):
         return
     taken = set(sender.app.amqp.queues.consume_from)
 

@@ -18,7 +18,7 @@ from celery import signals
 from celery.worker import state
 from redis.exceptions import RedisError
 
-from worker import health, logs
+from worker import health, logs, thread_pool
 from worker.environment import settings
 from worker.longest_delivery import longest_delivery
 
@@ -129,13 +129,18 @@ def _at_work() -> set[str]:
             continue
 
 
+def _is_full(pool: Any) -> bool:
+    """By its threads, if it has any: a delivery that ended without Celery's knowing stays among its active requests."""
+    return pool.is_full() if isinstance(pool, thread_pool.TaskPool) else len(state.active_requests) >= pool.limit
+
+
 @signals.worker_ready.connect
 def _start(sender: Any, **_: Any) -> None:
     broker = health.connected(settings().broker_url.get_secret_value())
     watchdog = Watchdog(
         send=lambda: health.send(broker, sender.hostname, song=None, within=EVERY),
         give_up=lambda: os.kill(os.getpid(), signal.SIGKILL),
-        full=lambda: len(state.active_requests) >= sender.pool.limit,
+        full=lambda: _is_full(sender.pool),
         begun=lambda: state.all_total_count[0],
         deliveries=_at_work,
         log_is_read=lambda: logs.are_read(within=A_LINE),

@@ -40,3 +40,24 @@ from models.base import Base
 print(len([key for table in Base.metadata.sorted_tables for key in table.foreign_keys if key.column is not None]) > 20)
 """
     assert output_of(program) == ["True"]
+
+
+def test_all_threads_have_one_result_backend() -> None:
+    """It is loaded from files: at a thread's first task there may be no descriptor left."""
+    program = """
+import threading
+from worker.app import app
+seen = [app.backend]
+thread = threading.Thread(target=lambda: seen.append(app.backend)); thread.start(); thread.join()
+print(seen[0] is seen[1])
+"""
+    assert output_of(program) == ["True"]
+
+
+def test_a_pool_of_threads_is_the_one_that_knows_how_many_are_at_work() -> None:
+    program = """
+import worker.app
+from celery import concurrency
+print(concurrency.get_implementation("threads").__module__)
+"""
+    assert output_of(program) == ["worker.thread_pool"]
