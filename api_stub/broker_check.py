@@ -2,12 +2,15 @@
 
 from typing import Final
 
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 
 from worker import certificates, single_redis
 from worker.single_redis import NotOneServer
 
 FULL: Final = "Redis is full, its `maxmemory` is reached: give it more, or delete what does not belong there. Orders wait meanwhile"
+UNWRITABLE: Final = (
+    "Redis cannot write to its disk: it is full, or not writable. Once there is room, everything goes on by itself"
+)
 REPLICA: Final = "this Redis is a replica: name its primary in PRORATA_BROKER_URL"
 
 
@@ -31,6 +34,8 @@ def told(error: BaseException | None) -> dict[str, str]:
             advice: str | None = FULL
         case ReadOnlyError():
             advice = REPLICA
+        case ResponseError() if str(error).startswith("MISCONF"):
+            advice = UNWRITABLE
         case _:
             advice = certificates.what_to_do(str(error), "PRORATA_BROKER_URL")
     return {"said": str(error)} | ({"advice": advice} if advice else {})

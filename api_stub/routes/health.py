@@ -85,6 +85,10 @@ async def readyz(request: Request, response: Response) -> Readiness:
     await asyncio.wait({asked}, timeout=WITHIN)
     readiness = asked.result().model_copy(deep=True) if asked.done() else _silent()
     readiness.checks["broker"] = broker
+    if readiness.checks["beat"] == "failing":
+        if broker == "failing" and readiness.advice == _STOPPED:
+            readiness.advice = None  # beat may well run: what it sends arrives nowhere
+        log.warning("not ready: beat", **_advised(readiness.advice))
     readiness.advice = readiness.advice or advice
     if "failing" in readiness.checks.values():
         readiness.status = "failing"
@@ -101,6 +105,10 @@ def _broker(require: Callable[[], None]) -> tuple[State, str | None]:
         log.warning("not ready: broker", error=type(error).__name__, **said)
         return "failing", said.get("advice")
     return "ok", None
+
+
+def _advised(advice: str | None) -> dict[str, str]:
+    return {"advice": advice} if advice else {}
 
 
 def _silent() -> Readiness:
@@ -123,12 +131,11 @@ def _database_and_beat(*, up_for: timedelta) -> Readiness:
             database_check.require_writes(session)
     except SQLAlchemyError as error:
         advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
-        log.warning("not ready: database", error=type(error).__name__, **({"advice": advice} if advice else {}))
+        log.warning("not ready: database", error=type(error).__name__, **_advised(advice))
         return _away()
     readiness = Readiness(status="ok", checks={"database": "ok", "schema": "ok", "beat": _beat(age, up_for)})
     if readiness.checks["beat"] == "failing":
         readiness.advice = _SET_BACK if age is not None and age < -AHEAD else _STOPPED
-        log.warning("not ready: beat", advice=readiness.advice)
     return readiness
 
 

@@ -27,6 +27,7 @@ from tasks import wiring
 from tasks.ports import PaymentProvider
 from tasks.queues import QUEUE_NAMES
 from tests.api.conftest import Api, problem, purchase, state
+from tests.support.messages import eventually
 from tests.support.world import Customer, World
 from worker.database import Transactions, set_up_sessions
 from worker.embedded.redis_server import redis as embedded_redis
@@ -286,6 +287,35 @@ def test_not_ready_where_the_broker_takes_no_writes_and_says_why(
     )
     [told] = [line for line in logs if line["event"] == "not ready: broker"]
     assert (says in told["said"], told.get("advice")) == (True, advises)
+
+
+def test_where_redis_cannot_write_to_its_disk_that_is_said_and_beat_is_not_blamed(
+    world: World, api: Api, tmp_path: Path
+) -> None:
+    sweep_ran(world, "61 seconds")
+    with embedded_redis(tmp_path, persistence=False) as server, Redis.from_url(server.url) as client:
+        state(api).parts = replace(state(api).parts, require_broker=lambda: broker_check.require_writes(server.url))
+        cannot_save(client, tmp_path)
+        with capture_logs() as logs:
+            answer = api.get("/readyz")
+    checks = answer.json()["checks"]
+    assert (checks["broker"], checks["beat"], answer.json()["advice"]) == (
+        "failing",
+        "failing",
+        broker_check.UNWRITABLE,
+    )
+    told = {line["event"]: line.get("advice") for line in logs if line["event"].startswith("not ready")}
+    assert told == {"not ready: broker": broker_check.UNWRITABLE, "not ready: beat": None}
+
+
+def cannot_save(client: Redis, folder: Path) -> None:
+    """Its snapshot is a folder, which no file replaces, so that it refuses writes (MISCONF) as on a full disk."""
+    (folder / "snapshots" / "dump.rdb" / "full").mkdir(parents=True)
+    client.config_set("dir", str(folder / "snapshots"))
+    client.config_set("save", "3600 1")
+    client.set("changed", 1)
+    client.bgsave()
+    assert eventually(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
 
 
 def test_without_the_database_the_process_is_alive_but_not_ready(world: World, api: Api, ada: Customer) -> None:
