@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from models.errors import Explained
@@ -116,6 +116,11 @@ ENDS_EARLY = (KeyboardInterrupt, *NO_DATABASE, TemporarilyUnavailable, Misconfig
 def behind_a_lock(error: BaseException) -> bool:
     """Whether PostgreSQL is reachable and only gave up on a lock: it timed out (`worker.database.set_up_sessions`), or there was a deadlock."""
     return _sqlstate(error) in ("55P03", "40P01")
+
+
+def database_said(error: SQLAlchemyError) -> str:
+    """The driver's own words, which `models.prepared.withhold_values` has shortened, without SQLAlchemy's and the statement."""
+    return str(getattr(error, "orig", None) or error).strip()
 
 
 def stood_still(error: BaseException) -> bool:

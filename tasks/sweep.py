@@ -22,7 +22,7 @@ from tasks import cancellation, trials
 from tasks.charges import payment_authentication
 from tasks.errors import NO_DATABASE, behind_a_lock
 from tasks.queues import QUEUES, STEP_QUEUES
-from tasks.running import queue_heads, retry_policy
+from tasks.running import outages, queue_heads, retry_policy
 from tasks.wiring import begin, policy
 
 log = structlog.get_logger(__name__)
@@ -35,6 +35,7 @@ UNSURE = timedelta(seconds=2)
 
 
 @shared_task(name="sweep", ignore_result=True, throws=NO_DATABASE)
+@outages.logged()
 def sweep() -> int:
     """Restart stalled orders, end those that waited too long, end trials; returns how many orders were touched."""
     _cut_back_waits()

@@ -15,7 +15,7 @@ from models.states import Step
 from tasks.errors import NO_DATABASE
 from tasks.failure_points import reach
 from tasks.queues import QUEUES
-from tasks.running import queue_heads
+from tasks.running import outages, queue_heads
 from tasks.wiring import begin
 
 BATCH = 100
@@ -72,5 +72,6 @@ def _publish(orders: Iterable[tuple[UUID, Step, datetime]]) -> None:
 
 
 @shared_task(name="relay", ignore_result=True, throws=(*NO_DATABASE, OperationalError, BatchPublishError, RedisError))
+@outages.logged()
 def relay() -> int:
     return publish_pending()

@@ -21,7 +21,6 @@ from api_stub.parts import Parts
 from api_stub.schemas.values import Shown
 from models.messages import Heartbeat
 from tasks.wiring import begin
-from worker import certificates
 from worker.single_redis import NotOneServer
 
 log = structlog.get_logger(__name__)
@@ -88,7 +87,7 @@ async def readyz(request: Request, response: Response) -> Readiness:
     if readiness.checks["beat"] == "failing":
         if broker == "failing" and readiness.advice == _STOPPED:
             readiness.advice = None  # beat may well run: what it sends arrives nowhere
-        log.warning("not ready: beat", **_advised(readiness.advice))
+        log.warning("not ready: beat", **({"advice": readiness.advice} if readiness.advice else {}))
     readiness.advice = readiness.advice or advice
     if "failing" in readiness.checks.values():
         readiness.status = "failing"
@@ -107,17 +106,14 @@ def _broker(require: Callable[[], None]) -> tuple[State, str | None]:
     return "ok", None
 
 
-def _advised(advice: str | None) -> dict[str, str]:
-    return {"advice": advice} if advice else {}
-
-
 def _silent() -> Readiness:
     log.warning("not ready: database", error=f"no answer within {WITHIN:g} s")
     return _away()
 
 
-def _away() -> Readiness:
-    return Readiness(status="ok", checks={"database": "failing", "schema": "unknown", "beat": "unknown"})
+def _away(advice: str | None = None) -> Readiness:
+    checks: dict[str, Check] = {"database": "failing", "schema": "unknown", "beat": "unknown"}
+    return Readiness(status="ok", checks=checks, advice=advice)
 
 
 def _database_and_beat(*, up_for: timedelta) -> Readiness:
@@ -130,9 +126,9 @@ def _database_and_beat(*, up_for: timedelta) -> Readiness:
             age = session.scalar(select(func.clock_timestamp() - Heartbeat.at).where(Heartbeat.name == "sweep"))
             database_check.require_writes(session)
     except SQLAlchemyError as error:
-        advice = certificates.what_to_do(str(error), "PRORATA_DATABASE_URL")
-        log.warning("not ready: database", error=type(error).__name__, **_advised(advice))
-        return _away()
+        told = database_check.told(error)
+        log.warning("not ready: database", error=type(error).__name__, **told)
+        return _away(told.get("advice"))
     readiness = Readiness(status="ok", checks={"database": "ok", "schema": "ok", "beat": _beat(age, up_for)})
     if readiness.checks["beat"] == "failing":
         readiness.advice = _SET_BACK if age is not None and age < -AHEAD else _STOPPED

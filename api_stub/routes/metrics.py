@@ -27,6 +27,7 @@ from models.states import FINAL, AttemptStatus, OrderStatus
 from models.support_cases import OPEN, SupportCase
 from models.vat_follow_ups import VatFollowUp
 from tasks.billing.receivables import due_on
+from tasks.errors import database_said
 from tasks.housekeeping import KEPT
 from tasks.queues import QUEUE_NAMES
 from tasks.wiring import begin, policy
@@ -60,7 +61,7 @@ class _Books(Collector):
                     database_check.require_writes(session)
                     told += _told_by(session)
         except SQLAlchemyError as error:
-            log.warning("metrics without the database", error=type(error).__name__)
+            log.warning("metrics without the database", error=type(error).__name__, **database_check.told(error))
             told.clear()
         is_up = "Whether the database answers, takes writes and is not older than this release"
         yield _gauge("prorata_database_up", is_up, bool(told))
@@ -75,7 +76,7 @@ class _Books(Collector):
                 number = timeline(session)
         except SQLAlchemyError as error:
             if not self._timeline_refused:
-                log.warning("metrics without PostgreSQL's timeline", error=str(getattr(error, "orig", error)))
+                log.warning("metrics without PostgreSQL's timeline", error=database_said(error))
             self._timeline_refused = True
         else:
             self._timeline_refused = False

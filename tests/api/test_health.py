@@ -19,7 +19,7 @@ from redis import Redis
 from sqlalchemy import create_engine, event, text
 from structlog.testing import capture_logs
 
-from api_stub import broker_check
+from api_stub import broker_check, database_check
 from api_stub.routes import metrics
 from models import migrations
 from models.messages import Heartbeat
@@ -29,7 +29,7 @@ from tasks.queues import QUEUE_NAMES
 from tests.api.conftest import Api, problem, purchase, state
 from tests.support.messages import eventually
 from tests.support.world import Customer, World
-from worker.database import Transactions, set_up_sessions
+from worker.database import Transactions, keep_values_out_of_errors, set_up_sessions
 from worker.embedded.redis_server import redis as embedded_redis
 
 THREADS = 40
@@ -147,9 +147,23 @@ def test_the_age_of_a_heartbeat_is_by_the_databases_clock(
 
 
 def test_not_ready_where_the_database_takes_no_writes_until_there_is_one_that_does(world: World, api: Api) -> None:
-    with at_first_a_standby(world):
+    with at_first_a_standby(world), capture_logs() as logs:
         answers = [api.get("/readyz") for _ in range(2)]
     assert [answer.json()["checks"]["database"] for answer in answers] == ["failing", "ok"]
+    assert [answer.json().get("advice") for answer in answers] == [database_check.READ_ONLY, None]
+    [told] = [line for line in logs if line["event"] == "not ready: database"]
+    assert (told["said"], told["advice"]) == (
+        "cannot execute UPDATE in a read-only transaction (SQLSTATE 25006)",
+        database_check.READ_ONLY,
+    )
+
+
+def test_a_password_that_the_database_refuses_is_told_as_that(world: World, api: Api) -> None:
+    wrong = world.transactions.engine.url.set(password="wrong")
+    wiring.plug_in(replace(world.wiring, begin=Transactions(create_engine(wrong))))
+    answer = api.get("/readyz")
+    wiring.plug_in(world.wiring)
+    assert (answer.json()["checks"]["database"], answer.json()["advice"]) == ("failing", database_check.REFUSED)
 
 
 def test_a_database_that_takes_no_writes_counts_as_away_in_the_metrics(world: World, api: Api) -> None:
@@ -163,6 +177,7 @@ def test_a_database_that_takes_no_writes_counts_as_away_in_the_metrics(world: Wo
 def at_first_a_standby(world: World) -> Iterator[None]:
     """The first connection refuses writes; the next is to a server that takes them."""
     engine = create_engine(world.transactions.engine.url)
+    keep_values_out_of_errors(engine)
     set_up_sessions(engine)
     standby = iter([True])
 
@@ -320,7 +335,14 @@ def cannot_save(client: Redis, folder: Path) -> None:
 
 def test_without_the_database_the_process_is_alive_but_not_ready(world: World, api: Api, ada: Customer) -> None:
     wiring.plug_in(replace(world.wiring, begin=_nowhere()))
-    answer = api.get("/readyz")
+    with capture_logs() as logs:
+        answer = api.get("/readyz")
+        api.get("/metrics")
+    said = {line["event"]: line["said"] for line in logs if "said" in line}
+    assert {event: "Connection refused" in words for event, words in said.items()} == {
+        "not ready: database": True,
+        "metrics without the database": True,
+    }
     assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "failing")
     assert api.get("/healthz").status_code == 200
     refused = api.get("/v1/orders")
