@@ -15,10 +15,11 @@ from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
 from tasks.upstream.request import RequestRefused
 from tasks.wiring import payments
+from tests.steps.test_refunds_elsewhere import comes_back
 from tests.support.books import verified
 from tests.support.command import SETTINGS, prorata_of_its_own
 from tests.support.many_orders import Plans, copy_completed_orders
-from tests.support.payment import given_up_and_paid_late
+from tests.support.payment import given_up_and_paid_late, refund_by_hand
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, turns_out_invalid
 from tests.support.world import World, change, purchase, trial
 from worker.commands import orders
@@ -311,12 +312,33 @@ def test_whoever_settles_a_refund_that_failed_after_its_notice_is_told_to_write(
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
     assert run("refunded-outside", order_id, "--why", "by transfer").stdout == (
-        "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went to the card: "
+        "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went back in another way than it did: "
         "tell the customer, and your accountant.\n"
         "The customer is owed 119.00 EUR of this charge: pay that by other means, if you have not yet.\n"
     )
     assert world.run(order_id).status is OrderStatus.REFUNDED
     assert world.mails(ada) == letters
+
+
+def test_whoever_settles_what_failed_since_the_rest_was_recorded_is_told_how_much_that_is(world: World) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    charge = world.charge_ref(order_id)
+    refund_by_hand(world, order_id, 19_00)
+    world.stripe.control("dispute", payment_intent=charge, status="lost", amount=100_00)
+    settled = ("refunded-outside", order_id, "--why", "dispute lost")
+    run(*settled)
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    comes_back(world, ada, 19_00)
+    world.notify(charge, "refund.failed")
+    said = str(run(*settled).exception)
+    assert "is owed 19.00 EUR of what order 1001 was charged" in said
+    assert run(*settled, "--rest-paid").stdout == (
+        "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went back in another way than it did: "
+        "tell the customer, and your accountant.\n"
+        "The customer is owed 19.00 EUR of this charge: pay that by other means, if you have not yet.\n"
+    )
+    assert (world.order(order_id).status, verified(world)) == (OrderStatus.REFUNDED, [])
 
 
 def test_an_order_whose_email_was_refused_for_good_is_found_with_the_servers_code(world: World) -> None:

@@ -262,6 +262,6 @@ def dispute_settled(
 
 _TOLD_NOW = "Recorded; the order goes on, the credit note is issued and the customer is told."
 _TOLD_BEFORE = (
-    "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went to the card: "
+    "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went back in another way than it did: "
     "tell the customer, and your accountant."
 )
