@@ -10,12 +10,16 @@ from api_stub.schemas.paging import NEXT_AFTER
 from api_stub.schemas.values import Instant
 from models.invoices import InvoiceKind, InvoiceReason, ReceivableStatus
 
+DUE_AT = "the invoice's time and the term of payment: an instant of the day `due_on`, which decides"
+DUE_ON = "the day by which the invoice asks for the money, in its own time zone. It is overdue once that day is over"
+
 
 class OwedView(BaseModel):
     """What is to be paid by transfer."""
 
     amount: Money
-    due_at: Instant
+    due_at: Instant = Field(description=DUE_AT)
+    due_on: date = Field(description=DUE_ON)
     status: ReceivableStatus
 
 
@@ -24,7 +28,8 @@ class StillOwed(BaseModel):
 
     invoice: str = Field(description="number of the invoice that asks for it", examples=["INV-2026-000002"])
     amount: Money
-    due_at: Instant
+    due_at: Instant = Field(description=DUE_AT)
+    due_on: date = Field(description=DUE_ON)
 
 
 class InvoiceView(BaseModel):

@@ -1,12 +1,13 @@
 """Orders: what is asked for, and where one stands."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from api_stub.schemas.amounts import Money
-from api_stub.schemas.invoices import StillOwed
+from api_stub.schemas.invoices import DUE_ON, StillOwed
 from api_stub.schemas.lines import LineView
 from api_stub.schemas.quotes import QuoteView, TotalsView
 from api_stub.schemas.values import METHOD_OF_A_CARD, Instant, Int64, Shown, Token, Wanted
@@ -170,6 +171,7 @@ class PaymentView(BaseModel):
     invoice_due_at: Instant | None = Field(
         description="of an order on invoice, by when its own invoice is to be paid. What is still owed, also on one that replaced it: the order's `owed`"
     )
+    invoice_due_on: date | None = Field(description=f"of an order on invoice: {DUE_ON}")
     charged: Money = Field(description="what was taken from the card")
     refunded: Money = Field(
         description="what of it was refunded; excludes money of an abandoned charge, which is refunded separately"

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from api_stub.schemas.amounts import Money, money
 from api_stub.schemas.invoices import InvoiceView, OwedView
 from models.invoices import Invoice, InvoiceLine, Receivable
+from tasks.billing import receivables
 from tasks.invoices.corrected import corrected
 
 
@@ -44,6 +45,15 @@ def _view(document: Invoice, lines: Sequence[InvoiceLine], owed: Receivable | No
         net=shown(document.net_minor),
         tax=shown(document.tax_minor),
         total=shown(document.total_minor),
-        owed=OwedView(amount=shown(owed.amount_minor), due_at=owed.due_at, status=owed.status) if owed else None,
+        owed=_owed(document, owed) if owed else None,
         links={form: f"{base}.{form}?number={document.number}" for form in ("pdf", "html")},
+    )
+
+
+def _owed(document: Invoice, owed: Receivable) -> OwedView:
+    return OwedView(
+        amount=money(owed.amount_minor, owed.currency, document.language),
+        due_at=owed.due_at,
+        due_on=receivables.due_on(owed.due_at, document.timezone),
+        status=owed.status,
     )

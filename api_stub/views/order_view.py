@@ -1,6 +1,7 @@
 """An order as its customer sees it, read from the tables."""
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import select
@@ -15,9 +16,10 @@ from api_stub.schemas.quotes import QuoteView, totals_view
 from api_stub.views import owed_view, quote_view
 from api_stub.views.reasons import next_step, reason_of, waits_until, where_it_stands
 from api_stub.views.timeline import event_view
-from models.accounts import VatCheck, VatCheckStatus
+from models.accounts import Account, VatCheck, VatCheckStatus
 from models.orders import Order, OrderEvent, Quote
 from models.payments import ChargeAttempt, RefundAttempt
+from models.sold_to import sold_to
 from models.states import FINAL, AttemptStatus, OrderStatus, RefundState
 from models.vat_follow_ups import VatFollowUp
 from tasks.billing import receivables
@@ -102,6 +104,7 @@ def _payment(session: Session, order: Order) -> PaymentView:
     return PaymentView(
         kind=order.payment_kind,
         invoice_due_at=order.payment_due_at,
+        invoice_due_on=_invoice_due_on(session, order),
         charged=_sum(order, [charge.amount_minor for charge in taken.values()]),
         # Money taken by an attempt that was given up is refunded by itself: it was never the order's.
         refunded=_sum(
@@ -128,6 +131,13 @@ def _payment(session: Session, order: Order) -> PaymentView:
             for refund in refunds
         ],
     )
+
+
+def _invoice_due_on(session: Session, order: Order) -> date | None:
+    if order.payment_due_at is None:
+        return None
+    place = sold_to(order, session.get_one(Account, order.account_id))
+    return receivables.due_on(order.payment_due_at, place.timezone)
 
 
 def _vat(session: Session, order: Order) -> VatView:

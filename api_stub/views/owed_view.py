@@ -21,4 +21,5 @@ def view(invoice: Invoice, owed: Receivable) -> StillOwed:
         invoice=invoice.number,
         amount=money(owed.amount_minor, owed.currency, invoice.language),
         due_at=owed.due_at,
+        due_on=receivables.due_on(owed.due_at, invoice.timezone),
     )

@@ -97,6 +97,19 @@ def test_an_order_on_invoice_owes_its_invoice(world: World, api: Api) -> None:
     assert told["owed"]["due_at"] == told["payment"]["invoice_due_at"]
 
 
+def test_the_day_by_which_an_invoice_asks_for_the_money_is_that_of_its_own_zone(world: World, api: Api) -> None:
+    world.policy(invoice_on_vat=True)
+    world.vies.register(NUMBER, status="valid")
+    eva = world.customer(country="AT", vat_number=NUMBER, card=None, timezone="Pacific/Auckland")
+    api.use(eva)
+    world.pass_time(hours=5)
+    told = shown(api, world.buy(eva, purchase("desk", "team", seats=10)))
+    assert (told["owed"]["due_at"], told["owed"]["due_on"]) == ("2026-12-01T14:00:00Z", "2026-12-02")
+    assert told["payment"]["invoice_due_on"] == "2026-12-02"
+    [listed] = api.get(f"/v1/accounts/{eva.account_id}/invoices?owed=true").json()["invoices"]
+    assert listed["owed"]["due_on"] == "2026-12-02"
+
+
 def explained(api: Api, order: Order) -> list[str]:
     settlement: list[str] = api.get(f"/v1/orders/{order.id}/explanation").json()["settlement"]
     return settlement
