@@ -40,7 +40,7 @@ Amounts are minor units (cents) with the text a customer reads; times are RFC 33
 bound to; anything else is 404. Lists come page by page: what an answer says as `next_before` or `next_after` is the `before` or
 `after` of the next page. Each operation says which scope its key must have; another key is refused with 403 (`missing-scope`).
 Fields, query parameters and bodies that are not described here are refused, and so is what is given twice (but for a parameter that is a list):
-a misspelled name is noticed, and nothing is read half. Only the body of a `GET` or `HEAD`, which has no meaning in HTTP, is ignored (if it is no larger than bodies may be). Bodies are sent uncompressed (a `Content-Encoding` is not undone), and so are answers. `HEAD` is answered
+a misspelled name is noticed, and nothing is read half. Only the body of a `GET` or `HEAD`, which has no meaning in HTTP, is ignored (if it is no larger than bodies may be). Bodies are sent uncompressed (a `Content-Encoding` other than `identity` is refused), and so are answers. `HEAD` is answered
 wherever `GET` is, but for a stream of events.
 
 Answers may get more fields, and lists of words (statuses, an order's `next.action`, kinds of entries) more words: ignore fields that you do not know, and treat an order whose `status` you do not know by its `final` and `next`. What there is

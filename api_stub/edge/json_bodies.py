@@ -65,6 +65,7 @@ class _Twice(Exception):
 class _JsonRequest(Request):
     async def json(self) -> Any:
         """Raises ValueError, or an HTTPException, where the body is not JSON in UTF-8, and UnreadableBody where a number has too many digits."""
+        require_unencoded(self)
         if _charset(self.headers.get("Content-Type", "")) not in _UTF_8:
             raise HTTPException(400)
         text = (await self.body()).decode("utf-8-sig")
@@ -73,6 +74,12 @@ class _JsonRequest(Request):
         except _Twice:
             self.state.given_twice = text
             return _decoded(text, _AS_OFTEN_AS_GIVEN)
+
+
+def require_unencoded(request: Request) -> None:
+    """A label that is not undone cannot be true of a body that can be read. Raises HTTPException."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise HTTPException(400)
 
 
 _UTF_8 = ("utf-8", "utf8", "us-ascii")

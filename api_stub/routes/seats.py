@@ -11,7 +11,7 @@ from sqlalchemy import select
 from api_stub import seat_file
 from api_stub.access import subscription_of
 from api_stub.auth import AccountsReader, SeatsWriter
-from api_stub.edge.json_bodies import JsonRoute
+from api_stub.edge.json_bodies import JsonRoute, require_unencoded
 from api_stub.problems.details import Problem
 from api_stub.problems.problem_types import refuses
 from api_stub.schemas.paging import USUAL, After, Limit, page
@@ -68,6 +68,7 @@ def unassign_seat(subscription_id: UUID, wanted: SeatWanted, caller: SeatsWriter
 async def csv_body(request: Request) -> bytes:
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != CSV:
         raise Problem(415, "not-csv", f"Send the file as {CSV}.")
+    require_unencoded(request)
     return await request.body()
 
 

@@ -65,6 +65,18 @@ def test_a_body_that_cannot_be_read_is_told_what_can(api: Api, ada: Customer, bo
     assert "JSON in UTF-8, without Content-Encoding" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "identity, br", "nonsense"])
+def test_a_body_that_is_labelled_as_compressed_is_refused_though_it_is_not(
+    api: Api, ada: Customer, encoding: str
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    answer = api("PATCH", f"/v1/accounts/{ada.account_id}", content=b'{"language": "fr"}', headers=headers)
+    assert problem(answer) == (400, "malformed-request")
+    assert "without Content-Encoding" in answer.json()["detail"]
+    plain = headers | {"Content-Encoding": "Identity"}
+    assert api("PATCH", f"/v1/accounts/{ada.account_id}", content=b'{"language": "fr"}', headers=plain).is_success
+
+
 @pytest.mark.parametrize("twice", ["", '"lines": [], '], ids=["", "given twice"])
 def test_a_number_too_long_to_be_read_is_named_as_the_reason(api: Api, ada: Customer, twice: str) -> None:
     def quoted(seats: str) -> httpx.Response:
