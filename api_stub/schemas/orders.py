@@ -144,6 +144,10 @@ class NextStep(Shown):
         "More may be added.",
     )
     text: str
+    retry_at: Instant | None = Field(
+        default=None,
+        description="of give_payment_method: before then no new payment method is taken, as too many of the account's charges were declined (`too-many-declines`); null where one is",
+    )
     url: str | None = Field(
         default=None,
         description="where the customer authenticates (3-D Secure); the bank then sends them to the order's own page in the Billing Center",

@@ -45,7 +45,7 @@ def view(session: Session, caller: Caller, order_id: UUID) -> OrderView:
         final=order.status in FINAL,
         status_text=text,
         reason=reason_of(order, text),
-        next=next_step(order, text, _fresh_quote(session, order), instead),
+        next=next_step(session, order, text, _fresh_quote(session, order), instead),
         waits_until=waits_until(session, order),
         lines=[line_view(line, order.currency, order.language) for line in order.lines],
         totals=totals_view(order, order.language),

@@ -18,6 +18,7 @@ from tasks.letters.corrected_vat import still_owed
 from tasks.letters.reasons import Instead
 from tasks.letters.status_texts import GIVEN_BACK, status_text
 from tasks.refunds import refunded
+from tasks.upstream import declines
 from tasks.wiring import policy
 
 _ALTERNATIVES: Final[Mapping[Instead, Alternative]] = {
@@ -62,7 +63,9 @@ def waits_until(session: Session, order: Order) -> datetime | None:
     return None
 
 
-def next_step(order: Order, text: str, fresh: QuoteView | None, instead: Instead | None) -> NextStep | None:
+def next_step(
+    session: Session, order: Order, text: str, fresh: QuoteView | None, instead: Instead | None
+) -> NextStep | None:
     """What only the customer can do now; None where there is nothing."""
     match order.status:
         case OrderStatus.AWAITING_AUTHENTICATION:
@@ -74,5 +77,6 @@ def next_step(order: Order, text: str, fresh: QuoteView | None, instead: Instead
             return NextStep(action="correct_vat_number", text=text)
         case OrderStatus.AWAITING_PAYMENT_DETAILS | OrderStatus.PAYMENT_DECLINED:
             alternatives = [_ALTERNATIVES[instead]] if instead is not None else []
-            return NextStep(action="give_payment_method", text=text, alternatives=alternatives)
+            retry_at = declines.none_until(session, order.account_id)
+            return NextStep(action="give_payment_method", text=text, alternatives=alternatives, retry_at=retry_at)
     return None

@@ -206,6 +206,17 @@ def test_after_ten_declines_within_a_day_no_other_card_is_taken_by_any_way(world
     assert world.run(orders[0]).status is OrderStatus.COMPLETED
 
 
+def test_what_is_to_be_done_next_says_from_when_another_card_is_taken(world: World, api: Api) -> None:
+    customer = world.customer(card=DECLINES)
+    api.use(customer)
+    order_id = declined_often(world, customer)
+    refused = api.post(f"/v1/orders/{order_id}/payment-method", {"token": "pm_card_visa"}).json()
+    assert api.get(f"/v1/orders/{order_id}").json()["next"]["retry_at"] == refused["retry_at"]
+    with world.begin() as session:
+        session.get_one(ChargeAttempt, (order_id, 10)).status = AttemptStatus.CANCELED
+    assert api.get(f"/v1/orders/{order_id}").json()["next"]["retry_at"] is None
+
+
 def test_nine_declines_within_a_day_are_not_too_many(world: World, api: Api) -> None:
     customer = world.customer(card=DECLINES)
     api.use(customer)
