@@ -8,6 +8,7 @@ from functools import partial
 import httpx
 import pytest
 import stripe
+from structlog.testing import capture_logs
 
 from tasks.errors import Refused
 from tests.support.stripe_stand_in import WEBHOOK_SECRET, Buyer, Inbox, StripeStandIn, new_buyer, webhook_inbox
@@ -35,6 +36,16 @@ def signed(payload: str, *, secret: str = WEBHOOK_SECRET, age: int = 0) -> str:
 def test_a_signed_event_is_believed(payments: StripePayments, age: int) -> None:
     event = payments.read_webhook(payload=EVENT.encode(), signature=signed(EVENT, age=age))
     assert (event.id, event.type, event.charge_ref) == ("evt_1", "payment_intent.succeeded", "pi_1")
+
+
+def test_an_event_of_a_connected_account_is_about_no_charge_of_ours(payments: StripePayments) -> None:
+    connected = EVENT.replace('"object": "event"', '"object": "event", "account": "acct_1"')
+    with capture_logs() as logs:
+        event = payments.read_webhook(payload=connected.encode(), signature=signed(connected))
+    assert (event.id, event.charge_ref) == ("evt_1", None)
+    assert [(each["event"], each["event_id"], each["connected"]) for each in logs] == [
+        ("webhook of a connected account, put aside", "evt_1", "acct_1")
+    ]
 
 
 @pytest.mark.parametrize(
