@@ -3,7 +3,7 @@
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, exists, select
+from sqlalchemy import Exists, bindparam, exists, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.base import ExecutableOption
 
@@ -18,7 +18,7 @@ from tasks.upstream.callers import Caller
 Row = TypeVar("Row")
 
 
-def within_reach(caller: Caller, account_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
+def within_reach(caller: Caller, account_id: InstrumentedAttribute[UUID]) -> Exists:
     """Condition: the row's account is one the caller's key is bound to."""
     return exists().where(ApiKeyAccount.api_key_id == caller.key_id, ApiKeyAccount.account_id == account_id)
 

@@ -1,5 +1,7 @@
 """Accounts over HTTP: listed, shown and changed in part, with balance and subscriptions."""
 
+import re
+
 import pytest
 from sqlalchemy import delete
 
@@ -10,6 +12,7 @@ from models.states import OrderStatus
 from tasks import sweep
 from tests.api.conftest import Api, change, problem, purchase
 from tests.support import world as worlds
+from tests.support.many_orders import Plans
 from tests.support.payment import refund
 from tests.support.world import Customer, World
 
@@ -40,6 +43,16 @@ def test_a_key_that_lost_the_account_at_a_pages_end_goes_on_after_it(world: Worl
         session.execute(delete(ApiKeyAccount).where(ApiKeyAccount.account_id == mine[0].account_id))
     rest = api.get("/v1/accounts", params={"after": first["next_after"]}).json()
     assert [each["id"] for each in rest["accounts"]] == [str(each.account_id) for each in mine[1:]]
+
+
+def test_a_page_of_accounts_reads_nothing_of_the_pages_before(world: World, api: Api, ada: Customer) -> None:
+    api.use(ada, world.customer())
+    first = api.get("/v1/accounts", params={"limit": 1}).json()
+    with Plans(world, "accounts") as plans:
+        assert len(api.get("/v1/accounts", params={"after": first["next_after"]}).json()["accounts"]) == 1
+    [plan] = plans.noted
+    assert re.search(r"pk_api_key_accounts.*\n *Index Cond: .*\(account_id > ", plan), plan
+    assert re.search(r"pk_accounts.*\n *Index Cond: .*\bid (>|=) ", plan), plan
 
 
 def test_a_key_bound_to_no_account_lists_none(api: Api) -> None:
