@@ -8,9 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
+from typing import cast as cast_type
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Uuid, cast, delete, func, insert, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Delete,
+    Insert,
+    ScalarSelect,
+    Uuid,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
@@ -28,6 +43,7 @@ PREFIX = "prk_"
 """lets people and scanners recognize a leaked key"""
 _FEWEST_DIFFERENT: Final = 8
 """characters: of one made at random, even of 32 hexadecimal digits, that few are as good as impossible"""
+_MANY: Final = 1_000
 _LOOKS_LIKE_A_KEY: Final = re.compile(rf"{PREFIX}\S{{32}}")
 
 
@@ -227,11 +243,21 @@ def _bind(session: Session, key: ApiKey, accounts: Collection[UUID] | None) -> N
     ids = select(Account.id) if accounts is None else select(func.unnest(_array(accounts)).label("id"))
     chosen = ids.subquery()
     rows = select(literal(key.id), chosen.c.id).order_by(chosen.c.id)
-    session.execute(insert(ApiKeyAccount).from_select(["api_key_id", "account_id"], rows))
+    _change(session, insert(ApiKeyAccount).from_select(["api_key_id", "account_id"], rows))
 
 
 def _unbind(session: Session, key: ApiKey, accounts: Collection[UUID]) -> None:
-    session.execute(delete(ApiKeyAccount).where(ApiKeyAccount.api_key_id == key.id, _is_one_of(accounts)))
+    _change(session, delete(ApiKeyAccount).where(ApiKeyAccount.api_key_id == key.id, _is_one_of(accounts)))
+
+
+def _change(session: Session, statement: Insert | Delete) -> None:
+    """After a large change PostgreSQL counts the accounts of each key anew: until it does, a minute later, lists of many orders take seconds.
+
+    A role that may not have it count them, and whoever comes while it is counting, only get a warning.
+    """
+    done = session.execute(statement, execution_options={"preserve_rowcount": True})
+    if cast_type("CursorResult[Any]", done).rowcount >= _MANY:
+        session.execute(text("ANALYZE (SKIP_LOCKED) api_key_accounts"))
 
 
 def _is_one_of(accounts: Collection[UUID]) -> ColumnElement[bool]:

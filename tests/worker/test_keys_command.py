@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import func, insert, literal, select, text
+from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
 from models.accounts import Account
@@ -304,6 +305,42 @@ def test_of_many_accounts_the_first_are_shown_and_how_many_there_are(world: Worl
             ["disallowed", "root", *whole[0]],
             ["allowed", "root", *whole[0]],
         ]
+
+
+def many_accounts(session: Session, number: int) -> None:
+    account = select(Account.name, Account.kind, Account.country, Account.currency, Account.timezone, Account.language)
+    made = (
+        account.add_columns(func.gen_random_uuid())
+        .join(func.generate_series(1, number).alias(), literal(True))
+        .limit(number)
+    )
+    names = [column.name for column in account.selected_columns]
+    session.execute(insert(Account).from_select([*names, "id"], made))
+
+
+def test_after_a_large_change_postgresql_knows_how_many_accounts_keys_have(world: World) -> None:
+    world.customer()
+    counted = text("select reltuples from pg_class where relname = 'api_key_accounts'")
+    with world.begin() as session:
+        many_accounts(session, 1_200)
+        session.execute(text("analyze api_key_accounts"))
+        api_keys.issue(session, name="all", scopes=[], account_ids=None, by="root")
+        assert session.scalar(counted) == 1_201
+        some = session.scalars(select(Account.id).limit(1_000)).all()
+        api_keys.disallow(session, name="all", account_ids=some, by="root")
+        assert session.scalar(counted) == 201
+
+
+def test_a_role_that_may_not_analyze_changes_keys_all_the_same(world: World) -> None:
+    world.customer()
+    with world.begin() as session:
+        many_accounts(session, 1_200)
+        session.execute(text("create role lesser"))
+        session.execute(text("grant select, insert, update on all tables in schema public to lesser"))
+        session.execute(text("set local role lesser"))
+        issued = api_keys.issue(session, name="all", scopes=[], account_ids=None, by="root")
+        assert len(issued.changes[0].accounts) == 1_201
+        session.rollback()  # roles are a whole server's
 
 
 def test_a_revoked_key_that_had_many_accounts_says_how_many_it_has_lost(world: World) -> None:
