@@ -22,6 +22,7 @@ class ChargeAttempt(Base):
             unique=True,
             postgresql_where="status not in ('declined', 'canceled', 'void')",
         ),
+        Index("ix_charge_attempts_declined", "settled_at", postgresql_where="status = 'declined'"),
         Index("ix_charge_attempts_look_again", "look_again_at", postgresql_where="look_again_at is not null"),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import event, text
 
 from tasks.charges import webhooks
-from tests.support.many_orders import COPIES, copy_completed_orders
+from tests.support.many_orders import COPIES, charge_copies, copy_completed_orders
 from tests.support.world import World, purchase
 
 
@@ -17,11 +17,7 @@ def fill(world: World, *, untried: int, taken: bool = True) -> None:
     ada = world.customer()
     world.buy(ada, purchase())
     copy_completed_orders(world, ada)
-    charges = text("""
-        insert into charge_attempts (order_id, attempt, key, amount_minor, currency, payment_method_id, status, ref)
-        select id, 2, 'key' || n, 1, 'EUR', id, :status, 'pi_' || n
-        from (select id, row_number() over () as n from orders where number > 2000) copies
-    """)
+    charge_copies(world, status="succeeded" if taken else "pending")
     events = text("""
         insert into webhooks_received (id, type, charge_ref, payload, received_at, next_attempt_at)
         select 'evt_' || n, case when n > :untried then 'charge.refunded' else 'payment_intent.succeeded' end, 'pi_' || n, '',
@@ -30,11 +26,9 @@ def fill(world: World, *, untried: int, taken: bool = True) -> None:
     """)
     values = {"untried": untried, "later": COPIES, "tomorrow": world.time + timedelta(days=1)}
     with world.begin() as session:
-        session.execute(text("set local session_replication_role = replica"))  # no card is behind these charges
-        session.execute(charges, {"status": "succeeded" if taken else "declined"})
         session.execute(events, values)
     with world.transactions.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("vacuum analyze webhooks_received, charge_attempts, orders"))
+        connection.execute(text("vacuum analyze webhooks_received, charge_attempts"))
 
 
 def plans(world: World, work: Callable[[], object]) -> list[str]:

@@ -38,6 +38,19 @@ def _copy_orders(world: World, of: Customer, status: str, *, wake_in: timedelta 
         session.execute(text("analyze"))
 
 
+def charge_copies(world: World, *, status: str) -> None:
+    """Add to each copy a charge, `pi_1` and so on, and let PostgreSQL know their table."""
+    charges = text("""
+        insert into charge_attempts (order_id, attempt, key, amount_minor, currency, payment_method_id, status, ref, settled_at)
+        select id, 2, 'key' || n, 1, 'EUR', id, :status, 'pi_' || n, clock_timestamp()
+        from (select id, row_number() over () as n from orders where number > 2000) copies
+    """)
+    with world.begin() as session:
+        session.execute(text("set local session_replication_role = replica"))  # no card is behind them
+        session.execute(charges, {"status": status})
+        session.execute(text("analyze charge_attempts"))
+
+
 class Plans:
     """With it, notes PostgreSQL's plan for each query of `tables` that is asked in the block, if it can use an index."""
 

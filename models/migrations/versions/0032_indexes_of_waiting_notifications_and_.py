@@ -1,4 +1,4 @@
-"""An index of the order in which notifications are tried"""
+"""Indexes of waiting notifications, in the order in which they are tried, and of declined charges"""
 
 from alembic import op
 
@@ -14,8 +14,10 @@ def upgrade() -> None:
         " WHERE handled_at IS NULL"
     )
     op.execute("DROP INDEX ix_webhooks_waiting")
+    op.execute("CREATE INDEX ix_charge_attempts_declined ON charge_attempts (settled_at) WHERE status = 'declined'")
 
 
 def downgrade() -> None:
+    op.execute("DROP INDEX ix_charge_attempts_declined")
     op.execute("CREATE INDEX ix_webhooks_waiting ON webhooks_received (received_at) WHERE handled_at IS NULL")
     op.execute("DROP INDEX ix_webhooks_to_try")
