@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from models.accounts import Account
@@ -43,24 +43,48 @@ def open_invoices(session: Session, *, today: date, on: date | None = None, sell
     """By due date. today: by the seller's clock. on: what was open at the end of that day of the seller's; None: now."""
     is_open: ColumnElement[bool] = Receivable.settled_at.is_(None)
     owed: ColumnElement[int] = Receivable.amount_minor.expression
-    movement = and_(LedgerMovement.account_id == Invoice.account_id, LedgerMovement.currency == Receivable.currency)
+    balance: ColumnElement[int] = _BALANCE
     if on is not None:
         end = seller.end_of(on)
         owed = _owed(end)
         is_cancelled = and_(Receivable.status == ReceivableStatus.CANCELLED, Receivable.settled_at < end)
         is_open = and_(Invoice.issued_on <= on, owed > 0, ~is_cancelled, ~_is_replaced(on))
-        movement = and_(movement, counts(on, seller))
-    balance = select(func.coalesce(func.sum(LedgerMovement.amount_minor), 0)).where(movement)
+        held = _held(on, seller)
+        balance = held.c.balance_minor
     query = (
-        select(Invoice, Receivable, Account.name, balance.scalar_subquery(), owed)
+        select(Invoice, Receivable, Account.name, func.coalesce(balance, 0), owed)
         .join(Receivable, Receivable.invoice_id == Invoice.id)
         .join(Account, Account.id == Invoice.account_id)
         .outerjoin(_Replaced, _Replaced.invoice_id == Invoice.corrects_id)
         .where(is_open)
         .order_by(Receivable.due_at, Invoice.number)
     )
+    if on is not None:
+        of_account = and_(held.c.account_id == Invoice.account_id, held.c.currency == Receivable.currency)
+        query = query.outerjoin(held, of_account)
     day = on or today
     return [_open(row[0], row[1], row[2], int(row[3]), int(row[4]), day) for row in session.execute(query)]
+
+
+_BALANCE = (
+    select(LedgerMovement.balance_minor)
+    .where(LedgerMovement.account_id == Invoice.account_id, LedgerMovement.currency == Receivable.currency)
+    .order_by(LedgerMovement.sequence.desc())
+    .limit(1)
+    .correlate(Invoice, Receivable)
+    .scalar_subquery()
+)
+"""what the last movement says: it is found by an index, however many there are"""
+
+
+def _held(on: date, seller: Seller) -> Subquery:
+    """The balance of each account and currency at the end of that day, added up once, however many invoices are open."""
+    of = LedgerMovement.account_id, LedgerMovement.currency
+    invoiced = select(Invoice.account_id).join(Receivable, Receivable.invoice_id == Invoice.id)
+    total = func.sum(LedgerMovement.amount_minor).label("balance_minor")
+    return (
+        select(*of, total).where(LedgerMovement.account_id.in_(invoiced), counts(on, seller)).group_by(*of).subquery()
+    )
 
 
 def _owed(end: datetime) -> ColumnElement[int]:

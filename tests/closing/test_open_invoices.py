@@ -3,17 +3,19 @@
 import csv
 import io
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from typer.testing import CliRunner, Result
 
 from models.invoices import Receivable
 from models.orders import OrderEvent
 from tasks.billing import receivables, unpaid
+from tasks.closing.open_invoices import open_invoices
 from tests.invoices.documents import one, pdf, text_of
 from tests.support.payment import DECLINES, refund
 from tests.support.vat_outage import NUMBER, ask_again, corrected_invoice, during_outage
@@ -185,6 +187,37 @@ def test_the_balance_is_the_accounts_own(world: World) -> None:
     world.grant(invoiced(world), 7_00)
     world.grant(world.customer(), 3_00)
     assert [each["balance_minor"] for each in told()] == [7_00]
+
+
+@pytest.mark.parametrize("on", [None, date(2099, 1, 1)])
+def test_an_accounts_movements_are_read_once_however_many_invoices_it_has_open(world: World, on: date | None) -> None:
+    ada = invoiced(world)
+    for product in ("wiki", "chat"):
+        world.buy(ada, purchase(product, "basic"))
+    for _ in range(5):
+        world.grant(ada, 1_00)
+    read: list[tuple[str, Any]] = []
+
+    def reads(_: object, __: object, statement: str, given: Any, *____: object) -> None:
+        read.append((statement, given))
+
+    seller = world.wiring.policy.seller
+    with world.begin() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", reads)
+        found = open_invoices(session, today=seller.day(world.time), on=on, seller=seller)
+        [(statement, given)] = read
+        session.execute(text("set local enable_seqscan = off"))
+        [[[told]]] = connection.exec_driver_sql(f"explain (analyze, format json) {statement}", given)
+    assert [each.balance_minor for each in found] == [5_00] * 3
+    assert 0 < sum(_rows_read(told["Plan"], "ledger_movements")) <= 5
+
+
+def _rows_read(plan: dict[str, Any], table: str) -> Iterator[float]:
+    if plan.get("Relation Name") == table:
+        yield (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
+    for part in plan.get("Plans", ()):
+        yield from _rows_read(part, table)
 
 
 def test_the_balance_is_that_of_the_day(world: World) -> None:
