@@ -22,8 +22,11 @@ from tasks.wiring import begin, payments
 def check_charges(session: Session, charges: Sequence[Charge | Unreadable]) -> Found:
     """Compare charges of the provider's that carry a Prorata order's metadata with our attempts."""
     known = numbers(session, (charge.order_id for charge in charges))
+    refs = [charge.ref for charge in charges]
+    attempts = {row.ref: row for row in session.scalars(select(ChargeAttempt).where(ChargeAttempt.ref.in_(refs)))}
     for charge in charges:
-        row, back = _attempt_of(session, charge), 0 if charge.order_id in known else _went_back_minor(charge)
+        row = attempts.get(charge.ref) or _attempt_without(session, charge)
+        back = 0 if charge.order_id in known else _went_back_minor(charge)
         if not _agree(session, charge, row, back):
             taken, written = _taken(charge, back), NOTHING if row is None else _written(row)
             yield from differs(Check.CHARGE, where(charge.order_id, known), f"charge {charge.ref}", taken, written)
@@ -51,10 +54,9 @@ def check_missing_charges(
             yield from differs(Check.CHARGE, where(row.order_id, known), f"charge {row.ref}", NOTHING, _written(row))
 
 
-def _attempt_of(session: Session, charge: Charge | Unreadable) -> ChargeAttempt | None:
-    """Our row for the charge. None if the attempt has another charge already: two charges for one attempt are one too many."""
-    known = session.scalar(select(ChargeAttempt).where(ChargeAttempt.ref == charge.ref))
-    attempt = known or session.get(ChargeAttempt, (charge.order_id, charge.attempt))
+def _attempt_without(session: Session, charge: Charge | Unreadable) -> ChargeAttempt | None:
+    """Our row for a charge that none of them names. None if the attempt has another charge already: two charges for one attempt are one too many."""
+    attempt = session.get(ChargeAttempt, (charge.order_id, charge.attempt))
     return attempt if attempt is None or attempt.ref in (None, charge.ref) else None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from typer.testing import CliRunner
 
 from models.books_checks import BooksCheck
@@ -22,8 +22,9 @@ from models.states import OrderStatus
 from tasks.charges import webhooks
 from tasks.errors import TemporarilyUnavailable
 from tasks.operating import dispute_settlements, outside_refunds, refund_notes
+from tasks.ports import Charge, ChargeStatus
 from tasks.reconciliation import unseen
-from tasks.reconciliation.charges import check_missing_charges
+from tasks.reconciliation.charges import check_charges, check_missing_charges
 from tasks.reconciliation.reconcile import Reconciled, reconcile
 from tasks.reconciliation.refunds import check_missing_refunds
 from tasks.reconciliation.words import numbers
@@ -423,6 +424,18 @@ def test_what_is_recorded_is_read_in_parts_so_that_no_range_needs_much_memory_or
     assert list(check_missing(since, until, listed, lambda _: None)) == []
     parts = [list(part) for _, part in groupby(listed.brought)]
     assert [(len(part), part[0][1]) for part in parts] == [(2, "FETCH"), (1, "FETCH")]
+
+
+def test_the_attempts_of_a_page_of_charges_are_read_by_one_statement(world: World) -> None:
+    bought = [world.buy(world.customer(), purchase()).id for _ in range(3)]
+    charges = [
+        Charge(world.charge_ref(id_), ChargeStatus.SUCCEEDED, 119_00, "EUR", order_id=id_, attempt=1) for id_ in bought
+    ]
+    read: list[str] = []
+    with world.begin() as session:
+        event.listen(session.connection(), "before_cursor_execute", lambda *told: read.append(told[2]))
+        assert list(check_charges(session, charges)) == []
+    assert sum("FROM charge_attempts" in statement for statement in read) == 1
 
 
 def test_what_is_looked_up_one_by_one_is_told(world: World) -> None:
