@@ -1,9 +1,11 @@
 """`prorata orders resume --all-parked`: one cause mended, every order that it parked goes on, and only those."""
 
 import json
+import re
 import ssl
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,6 +16,8 @@ from models.orders import Order, OrderEvent
 from models.states import OrderStatus, Step
 from tasks import wiring
 from tasks.errors import Misconfigured
+from tasks.operating import resumption
+from tests.support.command import SETTINGS, prorata_at_a_terminal_into
 from tests.support.mailbox import TLS_FLAGS, TRUSTED, running_mailbox
 from tests.support.payment import refundable
 from tests.support.world import Customer, World, purchase
@@ -21,7 +25,7 @@ from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
 from worker.adapters.smtp_dialogue import Server
 from worker.adapters.stripe import StripePayments
-from worker.commands import failures, orders
+from worker.commands import failures, orders, resuming
 
 WRONG_KEY, BUG = "collect_payment: Stripe refuses our API key", "activate_subscription: KeyError: [lost]"
 
@@ -172,6 +176,22 @@ def test_a_dry_run_names_the_parked_orders_and_changes_nothing(world: World) -> 
     assert statuses(world, order_id) == [OrderStatus.NEEDS_ATTENTION]
 
 
+@pytest.mark.parametrize("words", [("--dry-run",), ()])
+def test_a_person_sees_how_far_it_is(
+    world: World, world_database_url: str, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    parked(world, WRONG_KEY)
+    resume = ("orders", "resume", "--all-parked", "--by", "ops", "--json", *words)
+    chosen = SETTINGS | {"PRORATA_DATABASE_URL": world_database_url}
+    seen = prorata_at_a_terminal_into(tmp_path / "resumed.json", 100, *resume, **chosen)
+    assert re.findall(r"(looking at|resuming) orders .* (\d+%)", seen)[-1] == (
+        "looking at" if words else "resuming",
+        "100%",
+    )
+    [told] = json.loads((tmp_path / "resumed.json").read_text())
+    assert (told["step"], told["why_not"]) == (Step.COLLECT_PAYMENT, None)
+
+
 def test_where_nothing_is_parked_that_is_said(world: World) -> None:
     order_id = parked(world, BUG)
     parked(world, f"{BUG}\x9b")
@@ -207,3 +227,20 @@ def test_what_was_resumed_before_one_was_held_by_others_is_counted(
     said = "Not finished: other transactions hold the same rows in db:5432/prorata. Resumed before that: 1. Try again later.\n"
     assert capsys.readouterr().err == said
     assert statuses(world, first, held) == [OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION]
+
+
+def test_how_many_a_dry_run_has_looked_at_before_it_was_interrupted_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parked(world, WRONG_KEY)
+    second, plan = parked(world, WRONG_KEY), resumption.plan_resumption
+
+    def interrupted(story: Any, **how: Any) -> Any:
+        if story.order.id == second:
+            raise KeyboardInterrupt
+        return plan(story, **how)
+
+    monkeypatch.setattr(resumption, "plan_resumption", interrupted)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        resuming.resume(all_parked=True, dry_run=True, by="ops")
+    assert stopped.value.__notes__ == ["Looked at before that: 1 of 2; nothing was changed."]

@@ -1,7 +1,7 @@
 """`prorata orders resume`: put an order back on its way or, after one cause (a wrong credential, say) parked many, each of them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import typer
 
+from models.orders import Order
 from models.states import OrderStatus, Step
 from tasks.errors import keeping
 from tasks.mail.unanswered import MAY_HAVE_ARRIVED
@@ -19,6 +20,7 @@ from tasks.plain_text import one_line
 from tasks.wiring import begin
 from worker.commands.exit_status import FAILED
 from worker.commands.options import AsJson, By, WhyIfKnown
+from worker.commands.progress_bar import progress
 from worker.commands.screen import console, plain, print_json
 from worker.commands.which_order import WHICH, order_named
 from worker.printed_tables import Column, Rows
@@ -140,10 +142,12 @@ def _resume_all(
 ) -> None:
     """Each in a transaction of its own, the oldest first. Exits with 1 where one stays parked."""
     resumed: list[Resumed] = []
-    with keeping(lambda: _resumed_before(resumed, dry_run=dry_run)):
+    parked = _parked(error_contains or "")
+    with keeping(lambda: _done_before(resumed, len(parked), dry_run=dry_run)), progress() as shown:
         put_back = partial(_put_back, without_letters=without_letters, dry_run=dry_run, by=by, why=why)
         decided = without_letters or "may have arrived" in (error_contains or "").lower()
-        resumed.extend(_resumed(error_contains or "", put_back, decided=decided))
+        orders = shown.track(parked, description="looking at orders" if dry_run else "resuming orders")
+        resumed.extend(_resumed(orders, put_back, decided=decided))
     if as_json:
         print_json([asdict(each) for each in resumed])
     elif not resumed:
@@ -154,8 +158,10 @@ def _resume_all(
         raise typer.Exit(FAILED)
 
 
-def _resumed_before(resumed: Sequence[Resumed], *, dry_run: bool) -> str:
-    count = 0 if dry_run else sum(1 for each in resumed if each.step is not None)
+def _done_before(resumed: Sequence[Resumed], total: int, *, dry_run: bool) -> str:
+    if dry_run:
+        return f"Looked at before that: {len(resumed)} of {total}; nothing was changed."
+    count = sum(1 for each in resumed if each.step is not None)
     return f"Resumed before that: {count}." if count else ""
 
 
@@ -171,18 +177,24 @@ def _nothing(error_contains: str | None) -> str:
     return "\n".join(["No order that needs attention has such an error. There are:", *most, *more])
 
 
-def _resumed(
-    error_contains: str, put_back: Callable[[UUID], tuple[str | None, str | None]], *, decided: bool
-) -> Iterator[Resumed]:
-    """decided: whether a person wants orders to go on whose letter may have arrived; otherwise these stay."""
+def _parked(error_contains: str) -> list[tuple[Order, str]]:
+    """The orders with such an error, each with the name of its account; the oldest first."""
     with begin() as session:
         parked = order_story.listing(session, statuses=(OrderStatus.NEEDS_ATTENTION,), limit=ALL)
-    for order, account in reversed(parked):
+    return [
+        (order, name) for order, name in reversed(parked) if error_contains.lower() in (order.last_error or "").lower()
+    ]
+
+
+def _resumed(
+    parked: Iterable[tuple[Order, str]], put_back: Callable[[UUID], tuple[str | None, str | None]], *, decided: bool
+) -> Iterator[Resumed]:
+    """decided: whether a person wants orders to go on whose letter may have arrived; otherwise these stay."""
+    for order, account in parked:
         error = order.last_error or ""
-        if error_contains.lower() in error.lower():
-            stays = MAY_HAVE_ARRIVED in error and not decided
-            step, why_not = (None, _undecided(order.number)) if stays else put_back(order.id)
-            yield Resumed(order.number, account, step, error, why_not)
+        stays = MAY_HAVE_ARRIVED in error and not decided
+        step, why_not = (None, _undecided(order.number)) if stays else put_back(order.id)
+        yield Resumed(order.number, account, step, error, why_not)
 
 
 def _undecided(number: int) -> str:
