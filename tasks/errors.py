@@ -1,5 +1,6 @@
 """The pipeline's errors for failures of outside systems; adapters translate their libraries' errors into these."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -121,6 +122,16 @@ def behind_a_lock(error: BaseException) -> bool:
 def database_said(error: SQLAlchemyError) -> str:
     """The driver's own words, which `models.prepared.withhold_values` has shortened, without SQLAlchemy's and the statement."""
     return str(getattr(error, "orig", None) or error).strip()
+
+
+def without_broker(error: BaseException) -> str:
+    """What to log where a message could not be sent or read: a process that may open no more files says nothing about the broker."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in (errno.EMFILE, errno.ENFILE):
+            return "no file descriptor is left for the broker"
+        seen = seen.__cause__ or seen.__context__
+    return "the broker is away"
 
 
 def stood_still(error: BaseException) -> bool:

@@ -4,7 +4,7 @@
   files that a person writes: `loading`
 - settings: `settings` declares each, `environment` reads them, nobody else does; addresses with their TLS: `server_urls`, `certificates`;
   what production refuses: `production`, `example_seller`
-- at start: `wiring` plugs everything into the steps; `schema` checks the database, `pooler` what stands before it, `single_redis` the broker; `logs`, `heap`
+- at start: `wiring` plugs everything into the steps; `schema` checks the database, `pooler` what stands before it, `single_redis` the broker, `descriptors` the limit of open files; `logs`, `heap`
 - Celery: `app`, without its tasks `messaging`; `thread_pool`, where most workers run their tasks; `celery_config`, each setting with its reason; `broker` mends kombu's transport;
   `scheduler` is beat's; `celery_command`, `events` (for Flower)
 - PostgreSQL: `database`; migrations beside running processes: `upgrading`

@@ -20,7 +20,7 @@ from models.payments import ChargeAttempt
 from models.states import AttemptStatus, OrderStatus
 from tasks.charges import charge_attempts, charge_news
 from tasks.charges.authentication_time import may_be_authenticated, next_look
-from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, Misconfigured, TemporarilyUnavailable, without_broker
 from tasks.wiring import begin
 
 log = structlog.get_logger(__name__)
@@ -47,7 +47,7 @@ def enqueue_questions(orders: Iterable[UUID]) -> None:
         try:
             ask_about_authentication.apply_async((str(order_id),), expires=_EXPIRES)
         except BrokerAway as error:
-            log.warning("the broker is away", order_id=str(order_id), error=type(error).__name__)
+            log.warning(without_broker(error), order_id=str(order_id), error=type(error).__name__)
             return
 
 

@@ -14,6 +14,8 @@ import structlog
 from celery import current_app
 from kombu.exceptions import KombuError
 
+from tasks.errors import without_broker
+
 log = structlog.get_logger(__name__)
 
 SINCE: Final = "waiting_since"
@@ -49,7 +51,7 @@ def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
             heads = {queue: _since(client.lindex(queue, -1), if_none=seen_at) for queue in queues}
             before = {queue: _before(client, KEPT_AS + queue, seen_at, head) for queue, head in heads.items()}
         except (KombuError, *broker.connection_errors, *broker.channel_errors) as error:
-            log.warning("the broker is away", error=type(error).__name__)
+            log.warning(without_broker(error), error=type(error).__name__)
             return {}
     return {queue: datetime.fromtimestamp(at, UTC) for queue, at in before.items() if at is not None}
 

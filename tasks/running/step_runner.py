@@ -20,7 +20,7 @@ from models.lease import LeaseLost
 from models.states import Step, steps_from
 from tasks import carrying, slots
 from tasks.carrying import StepsUndone
-from tasks.errors import NO_DATABASE, Misconfigured, NotAsked, TemporarilyUnavailable
+from tasks.errors import NO_DATABASE, Misconfigured, NotAsked, TemporarilyUnavailable, without_broker
 from tasks.failure_points import reach, working_on
 from tasks.running import in_process, retry_policy
 from tasks.running.delivery import Delivery
@@ -172,4 +172,4 @@ def _publish(order_id: UUID, this: Step) -> None:
         with slots.given_up():
             current_app.tasks[this.value].apply_async((str(order_id),))
     except BrokerAway as error:
-        log.warning("the broker is away", order_id=str(order_id), step=this.value, error=type(error).__name__)
+        log.warning(without_broker(error), order_id=str(order_id), step=this.value, error=type(error).__name__)

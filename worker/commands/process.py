@@ -8,8 +8,8 @@ import typer
 import uvicorn
 
 from tasks.queues import QUEUE_NAMES
-from worker import schema, single_redis
-from worker.command_lines import Pool, Worker, beat_command, python, worker_command
+from worker import descriptors, schema, single_redis
+from worker.command_lines import WORKERS, Pool, Worker, beat_command, python, worker_command
 from worker.environment import server_settings, settings
 from worker.settings import ServerSettings
 
@@ -32,6 +32,7 @@ def worker(
     """Run a worker: one for each processor, or one each of orders, payments and mail."""
     if queues is not None:
         queues = ",".join(_known(queues))
+    descriptors.check(concurrency=concurrency or WORKERS[name][2])
     _check(settings())
     _become(worker_command(name, number=number, queues=queues, pool=pool, concurrency=concurrency))
 
