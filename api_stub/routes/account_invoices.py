@@ -39,7 +39,8 @@ def list_account_invoices(
     after: After = None,
     limit: Limit = USUAL,
 ) -> InvoiceList:
-    """Of all its orders; each names its `order_id`."""
+    """Of all its orders; each names its `order_id`. Two documents issued at almost the same moment may be listed in either order, and one that is
+    issued during a walk through the pages may be missing from it: for books, walk again, and tell by `number` what is new."""
     ever = select(Invoice).where(Invoice.account_id == account_id)
     query = ever if owed is None else ever.where(_IS_OWED if owed else ~_IS_OWED)
     with begin_snapshot() as session:
