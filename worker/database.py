@@ -76,7 +76,7 @@ def set_up_sessions(
     settings = (
         # What a statement waited for is read as it is after the wait. Set here, it costs nothing; in each BEGIN, 5 % of a short transaction.
         "SET default_transaction_isolation = 'read committed'; "
-        "SET datestyle = 'ISO'; "  # in any other the driver cannot read times
+        "SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; "  # in any other the driver cannot read times, or ages
         f"SET lock_timeout = {behind_a_lock * 1000:.0f}; "
         f"SET idle_in_transaction_session_timeout = {idle_with_locks * 1000:.0f}; "
         "SET tcp_keepalives_idle = 15; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"

@@ -2,7 +2,7 @@
 
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -144,6 +144,15 @@ def test_times_are_read_whatever_the_database_has_as_its_style(fresh_database_ur
     engine = of_a_process(fresh_database_url)
     with Transactions(engine)() as session:
         assert session.scalar(text("select timestamptz '2026-11-30 12:00Z'")) == datetime(2026, 11, 30, 12, tzinfo=UTC)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("style", ["sql_standard", "postgres_verbose", "iso_8601"])
+def test_ages_are_read_whatever_the_database_has_as_its_style(style: str, fresh_database_url: str) -> None:
+    set_default(fresh_database_url, "intervalstyle", style)
+    engine = of_a_process(fresh_database_url)
+    with Transactions(engine)() as session:
+        assert session.scalar(text("select interval '-1 day -2 hours'")) == -timedelta(days=1, hours=2)
     engine.dispose()
 
 
