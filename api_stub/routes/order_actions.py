@@ -36,12 +36,12 @@ def give_payment_method(
     Where the order does not wait for it (any more), the account keeps the method that it has.
 
     May be sent again after a lost answer: what made the order go on before is answered as the order stands now, and nothing is done
-    twice. Once the order waits for payment details again, the same is another try.
+    twice. Once the order waits for payment details again, the same is another try. With a `contact_id` that is not the order's, it is not the same.
     """
     with begin() as session:
         seen = granted_requests.newest_entry(session, order_id)  # first: what is written meanwhile counts as not seen
         order = order_of(session, caller, order_id)
-        if not continuing.waits_for_payment(session, order, token=wanted.token):
+        if not continuing.waits_for_payment(session, order, token=wanted.token, contact_id=wanted.contact_id):
             return order_view.view(session, caller, order_id)
         with _told_who_may(session, order, at="/contact_id"):  # before the card is stored
             who_orders.require(session, order, wanted.contact_id)

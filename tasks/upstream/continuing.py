@@ -98,30 +98,40 @@ def pay_again(
 
     The order starts again at the first step: a VAT number changes the tax, and other facts may have changed while the order waited.
     token: identifies the payment method that was given for this; None: try the account's details as they are now. Sending the same token
-    again changes nothing, unless the order is waiting again: then it is a new try.
+    again changes nothing, unless the order is waiting again, or another contact is named: then it is a new try, or too late for one.
     stored: what `payment_details.store` made of the token. It becomes the account's payment method only if the order goes on with it.
     seen: the newest timeline entry when the request came in. If the same request was granted since then, this one is its duplicate.
     contact_id: the billing contact who orders from now on; None: the one that the order has, while they may.
     """
     order = locked_order(session, order_id)
-    given = granted_requests.payment_details_facts(token)
-    twice_at_once = seen is not None and granted_requests.was_granted(session, order_id, given, since_event=seen)
-    if twice_at_once or not waits_for_payment(session, order, token=token):
+    twice_at_once = seen is not None and _went_on_with(session, order, token, contact_id, since_event=seen)
+    if twice_at_once or not waits_for_payment(session, order, token=token, contact_id=contact_id):
         return
     by = who_orders.go_on_with(session, order, contact_id)
     if stored is not None:
         payment_details.use(session, order.account_id, stored)
-    why = "payment details given"
+    why, given = "payment details given", granted_requests.payment_details_facts(token)
     waiting_orders.reopen(session, order_id, out_of=AWAITS_PAYMENT, step=FORWARD[0], why=why, facts={**given, **by})
 
 
-def waits_for_payment(session: Session, order: Order, *, token: str | None) -> bool:
-    """Whether the order waits for payment details; False where it has gone on with these very details. Raises RequestRefused: not-waiting."""
+def waits_for_payment(session: Session, order: Order, *, token: str | None, contact_id: UUID | None) -> bool:
+    """Whether the order waits for payment details; False where it has gone on with these very details, and with this contact if one is named.
+    Raises RequestRefused: not-waiting."""
     if order.status in AWAITS_PAYMENT:
         return True
-    if granted_requests.was_granted(session, order.id, granted_requests.payment_details_facts(token)):
+    if _went_on_with(session, order, token, contact_id):
         return False
     raise _not_waiting(order, "payment details")
+
+
+def _went_on_with(
+    session: Session, order: Order, token: str | None, contact_id: UUID | None, *, since_event: int = 0
+) -> bool:
+    """contact_id: None where the request names nobody. Whoever it names has to be the order's contact: otherwise it is another request."""
+    if contact_id not in (None, order.contact_id):
+        return False
+    given = granted_requests.payment_details_facts(token)
+    return granted_requests.was_granted(session, order.id, given, since_event=since_event)
 
 
 def _not_waiting(order: Order, what: str) -> RequestRefused:

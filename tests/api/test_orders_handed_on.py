@@ -14,6 +14,7 @@ from tasks import placement
 from tasks.upstream.who_orders import MayNotOrder
 from tests.api.conftest import Api, problem, purchase
 from tests.api.repeated import reopened
+from tests.api.test_repeated_payment_details import once_its_card_is_stored
 from tests.support.payment import DECLINES
 from tests.support.world import MONTH, Customer, World
 
@@ -27,13 +28,23 @@ def waiting(world: World, api: Api, customer: Customer) -> UUID:
     return order_id
 
 
+def eve_beside(api: Api, customer: Customer) -> str:
+    """Eve becomes a billing contact, too; her id."""
+    eve = f"eve-{customer.account_id.hex}@customer.example"
+    own = f"/v1/accounts/{customer.account_id}/contacts"
+    return str(api.post(own, {"name": "Eve", "email": eve, "is_billing_contact": True}).json()["id"])
+
+
 def hand_on(api: Api, customer: Customer) -> str:
     """Eve becomes a billing contact instead of the customer; her id."""
-    own = f"/v1/accounts/{customer.account_id}/contacts"
-    eve = f"eve-{customer.account_id.hex}@customer.example"
-    added = api.post(own, {"name": "Eve", "email": eve, "is_billing_contact": True})
-    assert api("PATCH", f"{own}/{customer.contact_id}", json={"is_billing_contact": False}).status_code == 200
-    return str(added.json()["id"])
+    eve = eve_beside(api, customer)
+    demote(api, customer, customer.contact_id)
+    return eve
+
+
+def demote(api: Api, customer: Customer, contact_id: UUID | str) -> None:
+    own = f"/v1/accounts/{customer.account_id}/contacts/{contact_id}"
+    assert api("PATCH", own, json={"is_billing_contact": False}).status_code == 200
 
 
 def pay(api: Api, order_id: UUID, **details: Any) -> httpx.Response:
@@ -114,9 +125,49 @@ def test_a_card_is_not_taken_from_an_order_that_nobody_may_go_on_with(world: Wor
 def test_an_order_given_to_somebody_else_is_theirs_though_its_contact_may_still_order(world: World, api: Api) -> None:
     customer = world.customer(card=None)
     order_id = waiting(world, api, customer)
-    own = f"/v1/accounts/{customer.account_id}/contacts"
-    eve = api.post(own, {"name": "Eve", "email": "eve@customer.example", "is_billing_contact": True}).json()["id"]
+    eve = eve_beside(api, customer)
     assert pay(api, order_id, token=VISA, contact_id=eve).json()["contact_id"] == eve
     assert pay(api, order_id, token=VISA, contact_id=eve).json()["status"] == "open"
     assert [str(order.contact_id) for order in world.rows(Order, id=order_id)] == [eve]
     assert reopened(world, order_id) == 1
+
+
+@pytest.fixture
+def given(world: World, api: Api) -> tuple[UUID, str]:
+    """An order whose own contact has given a card, and another contact who may order, too."""
+    customer = world.customer(card=None)
+    order_id = waiting(world, api, customer)
+    eve = eve_beside(api, customer)
+    assert pay(api, order_id, token=VISA).status_code == 200
+    return order_id, eve
+
+
+def test_the_same_card_for_another_contact_is_another_request_that_comes_too_late(
+    world: World, api: Api, given: tuple[UUID, str]
+) -> None:
+    order_id, eve = given
+    for status in ("open", "completed"):
+        for contact_id in (eve, "018f6f6a-0000-7000-8000-000000000004"):
+            refused = pay(api, order_id, token=VISA, contact_id=contact_id)
+            assert (problem(refused), refused.json()["order_status"]) == ((409, "not-waiting"), status)
+        world.run(order_id)
+    own = str(world.order(order_id).contact_id)
+    assert pay(api, order_id, token=VISA, contact_id=own).json()["contact_id"] == own
+    assert reopened(world, order_id) == 1
+
+
+def test_whoever_is_named_while_the_same_card_is_given_by_another_is_not_ignored(
+    world: World, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The faster request's card is declined; the slower one, of the same card, is a try of its own."""
+    customer = world.customer(card=DECLINES)
+    order_id = waiting(world, api, customer)
+    eve = eve_beside(api, customer)
+
+    def another_does_it() -> None:
+        pay(api, order_id, token=DECLINES)
+        world.run(order_id)
+
+    once_its_card_is_stored(monkeypatch, another_does_it)
+    slower = pay(api, order_id, token=DECLINES, contact_id=eve).json()
+    assert (slower["status"], slower["contact_id"]) == ("open", eve)
