@@ -67,6 +67,9 @@ BACK = (Step.REFUND_PAYMENT, Step.SEND_REFUND_NOTICE)
 UNTIL_CHARGED = FORWARD[: FORWARD.index(Step.COLLECT_PAYMENT) + 1]
 """an order before one of these may yet begin a charge"""
 
+AFTER_PAYMENT = (*FORWARD[FORWARD.index(Step.COLLECT_PAYMENT) + 1 :], *BACK)
+"""how the order is paid is settled: charged, to be invoiced, or nothing was due"""
+
 AFTER_ACTIVATION = FORWARD[FORWARD.index(Step.ACTIVATE_SUBSCRIPTION) + 1 :]
 """what was bought is active: too late to cancel"""
 

@@ -16,7 +16,7 @@ from models.accounts import Account, Language
 from models.invoices import OF_VAT, Invoice
 from models.orders import Order, OrderLine, Quote, QuoteLine
 from models.sold_to import sold_to
-from models.states import FINAL, REFUNDED_BY_SUPPORT, OrderStatus
+from models.states import AFTER_PAYMENT, FINAL, REFUNDED_BY_SUPPORT, WAITING_FOR_CUSTOMER, OrderStatus
 from tasks import display_names
 from tasks.billing import credited, receivables
 from tasks.letters.corrected_vat import corrected_vat, still_owed
@@ -87,12 +87,17 @@ def _explained(
 
 
 def _settlement(session: Session, w: Wording, totals: Quote | Order) -> tuple[str, ...]:
-    if isinstance(totals, Order) and totals.status in FINAL:
+    if isinstance(totals, Order) and _is_settled(totals):
         card, given_back = display_names.card(session, totals), refunded.anything_given_back(session, totals)
         transfer = receivables.of_own_invoice(session, totals.id)
         outcome = explain_outcome(w, totals, card=card, transfer=transfer, given_back=given_back)
         return *outcome, *_corrected(session, w, totals)
     return explain_settlement(w, totals)
+
+
+def _is_settled(order: Order) -> bool:
+    """Whether it has ended, or paying for it has: it is carried out then, or undone."""
+    return order.status in FINAL or (order.status not in WAITING_FOR_CUSTOMER and order.next_step in AFTER_PAYMENT)
 
 
 def _corrected(session: Session, w: Wording, order: Order) -> tuple[str, ...]:

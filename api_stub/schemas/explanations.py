@@ -17,8 +17,8 @@ class ExplanationView(BaseModel):
     """Every figure, in the account's language (an order's: the one that it was placed in); whoever works it out again from these sentences gets the same amount to the cent.
 
     A quote, and an order that is not completed, is told as what is to come ("you buy"), a completed order as what is done ("you bought").
-    The settlement says what is due; of a completed order, how it was or is to be paid, as its letters do; of one that was rejected, cancelled or refunded,
-    only that, and the sum of the lines. The lines say what was ordered; if the VAT of a completed order was corrected later, the settlement goes on to say so, and what is still owed.
+    The settlement says what is due; of an order that is completed, or past its payment, how it was or is to be paid, as its letters do; of one that was
+    rejected, cancelled or refunded, or is being refunded, only where it stands, and the sum of the lines. The lines say what was ordered; if the VAT of a completed order was corrected later, the settlement goes on to say so, and what is still owed.
     """
 
     language: Language

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from models.invoices import ReceivableStatus
 from models.orders import Order, PricedLine, Totals
-from models.states import OrderStatus
+from models.states import BACK, FINAL, OrderStatus
 from tasks.letters import plans
 from tasks.letters.explain_credit import credit_sentences
 from tasks.letters.explain_tax import tax_sentences
@@ -114,11 +114,12 @@ def explain_outcome(
     transfer: ReceivableStatus = ReceivableStatus.OPEN,
     given_back: bool = False,
 ) -> tuple[str, ...]:
-    """How an order that has ended was settled, told as its letters tell it; if nothing is left of it, only that, and the sum of its lines.
+    """How an order was settled that has ended or been paid, told as its letters tell it; if nothing is left of it, or it is being undone,
+    only where it stands, and the sum of its lines.
 
     card, transfer: as for `how_it_is_paid`. given_back: as for `briefly`.
     """
-    if order.status is not OrderStatus.COMPLETED:
+    if order.status is not OrderStatus.COMPLETED and (order.status in FINAL or order.next_step in BACK):
         return briefly(w, order.status, given_back=given_back), _summed(w, order)
     return _summed(w, order), *_settled(w, order, *_paid(w, order, card, transfer))
 

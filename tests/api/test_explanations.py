@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
+
 from models.accounts import Language
-from models.states import OrderStatus
+from models.states import BACK, OrderStatus, Step
 from tasks.billing import receivables
 from tasks.letters.wording import Wording
 from tasks.operating import support_refund
@@ -128,6 +130,47 @@ def test_what_was_paid_by_bank_transfer_is_not_asked_for_any_more(world: World, 
     with world.begin() as session:
         receivables.mark_paid(session, "INV-2026-000001", on=world.time, by="ops")
     assert settled(api, f"orders/{order.id}") == [SUMMED, "Paid by bank transfer: €119.00."]
+
+
+@pytest.mark.parametrize("parked", [False, True], ids=["at work", "parked"])
+@pytest.mark.parametrize(
+    "step", [Step.ACTIVATE_SUBSCRIPTION, Step.SEND_CONFIRMATION_EMAIL, Step.PROMPT_SEAT_ASSIGNMENT]
+)
+def test_what_was_charged_is_not_asked_for_though_the_order_is_not_completed_yet(
+    world: World, api: Api, ada: Customer, step: Step, parked: bool
+) -> None:
+    order_id = world.place(ada, purchase("desk", "team", seats=10))
+    assert world.run(order_id, until=step).next_step is step
+    if parked:
+        world.park(order_id)
+    assert settled(api, f"orders/{order_id}") == [SUMMED, "Charged to Visa •••• 4242: €119.00."]
+
+
+def test_an_order_that_is_parked_before_its_charge_says_what_is_due(world: World, api: Api, ada: Customer) -> None:
+    order_id = world.place(ada, purchase("desk", "team", seats=10))
+    world.run(order_id, until=Step.COLLECT_PAYMENT)
+    world.park(order_id)
+    assert settled(api, f"orders/{order_id}") == [SUMMED, "€119.00 is due."]
+
+
+def test_what_was_paid_by_bank_transfer_is_not_asked_for_before_the_order_is_completed(world: World, api: Api) -> None:
+    world.policy(invoice_on_vat=True)
+    bob = world.customer(card=None, vat_number="DE136695976")
+    api.use(bob)
+    order_id = world.place(bob, purchase("desk", "team", seats=10))
+    world.run(order_id, until=Step.SEND_CONFIRMATION_EMAIL)
+    with world.begin() as session:
+        receivables.mark_paid(session, "INV-2026-000001", on=world.time, by="ops")
+    assert settled(api, f"orders/{order_id}") == [SUMMED, "Paid by bank transfer: €119.00."]
+
+
+def test_nothing_is_asked_for_while_a_charge_is_refunded(world: World, api: Api, ada: Customer) -> None:
+    order_id = world.buy(ada, purchase("desk", "team", seats=10)).id
+    with world.begin() as session:
+        support_refund.refund(session, order_id, by="ops", why="asked", now=world.time)
+    for step in BACK:
+        assert world.run(order_id, until=step).next_step is step
+        assert settled(api, f"orders/{order_id}") == ["Your order is being processed.", SUMMED]
 
 
 def test_an_order_that_came_to_nothing_says_so_and_that_nothing_is_due(world: World, api: Api, ada: Customer) -> None:
