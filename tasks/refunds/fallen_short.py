@@ -18,7 +18,9 @@ def short_minor(session: Session, charge: ChargeAttempt) -> int:
     paid = refunded.paid_minor(session, charge)
     if attempt is None or paid is None:
         return 0
-    by_bank: int = refunded.recorded_entries(session, attempt)[-1]["by_bank_minor"]
+    by_bank: int | None = refunded.recorded_entries(session, attempt)[-1].get("by_bank_minor")
+    if by_bank is None:  # an earlier commit did not record it
+        return 0
     elsewhere = refunds_elsewhere.sum_minor(session, charge.order_id, charge.attempt)
     return max(0, charge.amount_minor - paid - by_bank - elsewhere)
 

@@ -7,11 +7,16 @@ from uuid import UUID
 import pytest
 import structlog
 
+from models import timeline
+from models.orders import Order
+from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
+from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured
 from tasks.operating import letters_again, order_story, outside_refunds, resumption, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
 from tasks.operating.outside_refunds import Recorded
+from tasks.refunds import refunding
 from tests.steps.test_changes_of_refunded_periods import goes_back
 from tests.steps.test_parts_refunded_elsewhere import vat_is_left_to_a_person
 from tests.steps.test_recorded_sums import BACK, UNEXPECTED, lose, notice, refund_in_dashboard
@@ -182,3 +187,20 @@ def test_one_of_an_unexpected_charge_is_recorded(world: World) -> None:
     assert named(world) == [(UNEXPECTED, "11900", "6900")]
     assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (50_00, "EUR")
     assert named(world) == []
+
+
+def test_the_news_of_a_charge_are_taken_whose_record_is_of_an_earlier_commit(world: World) -> None:
+    """It had `owed_minor` only."""
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    refund_in_dashboard(world, late, 50_00)
+    [charge] = world.rows(ChargeAttempt, order_id=order_id, ref=late)
+    with world.begin() as session:
+        order = session.get_one(Order, order_id)
+        made = refunding.start(session, order, charge, amount_minor=119_00, reason="refunded-outside")
+        refunding.settle_outside(session, made, by_bank=False)
+        facts = {"attempt": made.attempt, "amount_minor": 119_00, "owed_minor": 69_00}
+        timeline.note(session, order_id, Kind.REFUND_SETTLED_OUTSIDE, facts)
+    assert fails(world, ada, late, 50_00) == []
+    assert [entry["amount_minor"] for entry in world.noted(order_id, "refund.elsewhere_failed")] == [50_00]
