@@ -4,6 +4,7 @@ A webhook is one reason to ask; without one, our own looks for a charge ask too 
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from uuid import UUID
 
 import structlog
@@ -54,9 +55,8 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
             return _note_unknown(session, order, charge)
         if disputed:
             disputes.require_newest(session, order.id, noted)
-        short = fallen_short.short_minor(session, attempt)
-        refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
-        fallen_short.report(session, order, attempt, before_minor=short)
+        with fallen_short.reported(session, order, attempt):
+            refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
         _tell_what_is_owed(session, order, attempt, owed)
         _note_failed_refunds(session, order, attempt, charge, refunds, owed)
         unfunded_refunds.note(session, order.id, refunds)
@@ -104,11 +104,13 @@ def _note_disputes(charge: Charge, order_id: UUID) -> tuple[Sequence[Dispute], i
         newest = disputes.newest_entry(session, order_id)
     found = payments().find_disputes(charge_ref=charge.ref)
     with begin() as session:
-        if lock_order(session, order_id) is not None:
+        order = lock_order(session, order_id)
+        if order is not None:
             attempt = charge_attempts.made_for(session, charge)
             charge_attempt = attempt.attempt if attempt is not None else charge.attempt or 0
             found = contested.whole_if_lost_anew(session, order_id, found)
-            disputes.note(session, order_id, charge_attempt, found, newest=newest)
+            with nullcontext() if attempt is None else fallen_short.reported(session, order, attempt):
+                disputes.note(session, order_id, charge_attempt, found, newest=newest)
             return found, disputes.newest_entry(session, order_id)
     for dispute in found:
         disputes.report(order_id, dispute)

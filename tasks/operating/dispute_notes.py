@@ -1,5 +1,6 @@
 """Note the disputes of an order's charges as the provider has them now, where its events were missed, or forgotten by a restored database."""
 
+from contextlib import nullcontext
 from uuid import UUID
 
 from models.orders import Order
@@ -7,7 +8,7 @@ from tasks.charges import charge_attempts, unexpected_money
 from tasks.operating import at_provider, order_story
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Charge, ChargeStatus, Dispute
-from tasks.refunds import contested, disputes, refunds_elsewhere
+from tasks.refunds import contested, disputes, fallen_short, refunds_elsewhere
 from tasks.wiring import begin, payments
 
 
@@ -38,9 +39,10 @@ def note(order: Order, charge: Charge) -> list[Dispute]:
         new = [dispute for dispute in found if not disputes.is_noted(session, order.id, dispute)]
         attempt = charge_attempts.made_for(session, charge)  # which a restored database may have forgotten
         number = attempt.attempt if attempt is not None else charge.attempt or 0
-        disputes.note(session, order.id, number, new, newest=newest)
-        took = charge.status is ChargeStatus.SUCCEEDED
-        if attempt is not None and took and unexpected_money.is_given_up(order, attempt):
-            unexpected_money.record(session, order, attempt, charge)
-            refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
+        with nullcontext() if attempt is None else fallen_short.reported(session, order, attempt):
+            disputes.note(session, order.id, number, new, newest=newest)
+            took = charge.status is ChargeStatus.SUCCEEDED
+            if attempt is not None and took and unexpected_money.is_given_up(order, attempt):
+                unexpected_money.record(session, order, attempt, charge)
+                refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
     return new

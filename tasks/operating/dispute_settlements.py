@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges, timeline
+from models import timeline
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.rules.currency import format_amount
@@ -65,8 +65,7 @@ def _disputed(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
 
 def _lost(session: Session, order: Order, charge: ChargeAttempt, ref: str | None) -> list[Mapping[str, Any]]:
     """What is noted of the charge's lost disputes, or of the one with this ref. Raises NotPossible if there is none, or while one is not decided."""
-    about = (OrderEvent.order_id == order.id, OrderEvent.kind.in_(disputed_charges.KINDS))
-    noted = disputes.latest(session.scalars(select(OrderEvent).where(*about).order_by(OrderEvent.id)), charge.attempt)
+    noted = disputes.noted(session, charge)
     if any(facts["status"] == DisputeStatus.CHARGEBACK for facts in noted):
         raise NotPossible(
             f"the customer's bank has not decided about order {order.number} yet; wait until the dispute is closed"

@@ -34,17 +34,40 @@ def left_minor(charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: i
     return owed_minor if found else charge.amount_minor - back_minor
 
 
-def left_since(of_what: str, left_minor: int | None, *, paid_minor: int, currency: str) -> int:
-    """What is left to pay of a charge of which `paid_minor` was recorded as paid. of_what: the charge. Raises NotPossible if nothing is, or if the sums cannot be compared."""
+def left_since(
+    charge: ChargeAttempt, of_what: str, found: Sequence[Dispute], left_minor: int | None, *, paid_minor: int
+) -> int:
+    """What is left to pay of a charge of which `paid_minor` was recorded as paid; 0 if nothing is, but the bank has what was recorded of it as refunded.
+
+    of_what: the charge. Raises NotPossible if nothing is to be recorded, or if the sums cannot be compared.
+    """
     if left_minor is None:
         raise NotPossible(
             f"{is_back_already(of_what)}, and its bank has a sum in another currency since: compare the sums"
         )
     if left_minor < paid_minor:
-        raise NotPossible(disputes.has_twice(of_what, paid_minor - left_minor, currency))
-    if left_minor == paid_minor:
+        raise NotPossible(disputes.has_twice(of_what, paid_minor - left_minor, charge.currency))
+    if left_minor == paid_minor and not _has_bank_another_sum(charge, found):
         raise NotPossible(is_back_already(of_what))
     return left_minor - paid_minor
+
+
+def _has_bank_another_sum(charge: ChargeAttempt, found: Sequence[Dispute]) -> bool:
+    """Whether the bank has another sum of the charge than a person recorded. An earlier commit did not always record it."""
+    with begin() as session:
+        attempt = refunded.recorded_outside(session, charge)
+        entries = () if attempt is None else refunded.recorded_entries(session, attempt)
+    by_bank = _by_bank_minor(charge, found)
+    return any(facts.get("by_bank_minor", by_bank) != by_bank for facts in entries[-1:])
+
+
+def _by_bank_minor(charge: ChargeAttempt, found: Sequence[Dispute]) -> int:
+    """What the bank has of the charge for good. All of it, if that is a sum in another currency."""
+    if not found:
+        return 0
+    return charge.amount_minor - disputes.not_taken_minor(
+        found, amount_minor=charge.amount_minor, currency=charge.currency
+    )
 
 
 def is_back_already(of_what: str) -> str:
@@ -93,8 +116,7 @@ def record(
         refunding.settle_outside(session, attempt, by_bank=by_bank)
     facts = {"attempt": attempt.attempt, "amount_minor": attempt.amount_minor, "by": by, "why": why}
     if owed_minor is not None:
-        not_taken = disputes.not_taken_minor(found, amount_minor=charge.amount_minor, currency=charge.currency)
-        facts |= {"owed_minor": owed_minor, "by_bank_minor": charge.amount_minor - not_taken if found else 0}
+        facts |= {"owed_minor": owed_minor, "by_bank_minor": _by_bank_minor(charge, found)}
     timeline.note(session, order.id, Kind.REFUND_SETTLED_OUTSIDE, facts)
 
 

@@ -25,7 +25,7 @@ def recorded(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] | 
 
 
 def settle(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None) -> int:
-    """Record it, and return how much that was. An order that is parked because of its notice goes on.
+    """Record it, and return how much that was: 0 if the bank has what was recorded as refunded. An order that is parked because of its notice goes on.
 
     rest_paid: a person says that it was paid. newest: the newest entry about a dispute. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could not be asked.
     """
@@ -38,8 +38,12 @@ def settle(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid:
     found, owed = disputed(charge)
     outside_records.require_decided(order, charge, found, owed_minor=owed)
     left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back)
-    since = outside_records.left_since(of_what, left, paid_minor=paid, currency=charge.currency)
-    if not rest_paid:
+    since = outside_records.left_since(charge, of_what, found, left, paid_minor=paid)
+    if rest_paid and not since:
+        raise NotPossible(
+            f"{outside_records.is_back_already(of_what)}, and no rest is left to pay: run it without --rest-paid, which records that"
+        )
+    if since and not rest_paid:
         raise NotPossible(
             f"the customer is owed {format_amount(since, charge.currency)} of {of_what} since that was recorded as given back: pay that by other means first; "
             f'then run `prorata orders refunded-outside {order.number} --rest-paid --why "rest by transfer"`'

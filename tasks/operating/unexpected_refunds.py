@@ -42,7 +42,7 @@ def settle(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: boo
     outside_records.require_decided(order, charge, found, owed_minor=owed)
     left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back)
     if paid is not None:
-        left = outside_records.left_since(of_what, left, paid_minor=paid, currency=charge.currency)
+        left = outside_records.left_since(charge, of_what, found, left, paid_minor=paid)
     elif outside_records.is_lost(found) and not owed:
         _require_rest_of_unexpected_paid(charge, found, rest_paid=rest_paid)
     with begin() as session:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from models import disputed_charges, timeline
 from models.orders import OrderEvent
+from models.payments import ChargeAttempt
 from models.rules.currency import format_amount
 from models.states import TAKEN_BACK, DisputeStatus
 from models.timeline_kinds import Kind
@@ -95,6 +96,13 @@ def is_noted(session: Session, order_id: UUID, dispute: Dispute) -> bool:
     )
     facts = session.scalar(newest) or {}
     return (facts.get("status"), facts.get("amount_minor")) == (dispute.status.value, dispute.amount_minor)
+
+
+def noted(session: Session, charge: ChargeAttempt) -> list[Mapping[str, Any]]:
+    """`latest`, of what the timeline says now of the charge."""
+    about = (OrderEvent.order_id == charge.order_id, OrderEvent.kind.in_(disputed_charges.KINDS))
+    entries = session.scalars(select(OrderEvent).where(*about).order_by(OrderEvent.id))
+    return latest(entries, charge.attempt)
 
 
 def latest(entries: Iterable[OrderEvent], charge_attempt: int) -> list[Mapping[str, Any]]:

@@ -1,34 +1,43 @@
 """Refunds made at the provider without us that failed after a person had recorded the rest of the charge as given back by other means: the customer is short of them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 from sqlalchemy.orm import Session
 
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.currency import format_amount
-from models.states import LetterKind
-from tasks.refunds import refunded, refunds_elsewhere
+from models.states import TAKEN_BACK, DisputeStatus, LetterKind
+from tasks.refunds import disputes, refunded, refunds_elsewhere
 
 log = structlog.get_logger(__name__)
 
 
 def short_minor(session: Session, charge: ChargeAttempt) -> int:
-    """How much of the charge the customer has from nobody, although a person recorded it as given back, as far as is noted. 0 if they have all of it, or if the sums were not recorded."""
-    attempt = refunded.recorded_outside(session, charge)
+    """How much of the charge the customer has from nobody, although a person recorded it as given back, as far as is noted.
+
+    0 if they have all of it, or may have it once a dispute is decided, or if the sums were not recorded, or cannot be compared.
+    """
     paid = refunded.paid_minor(session, charge)
-    if attempt is None or paid is None:
+    if paid is None:
         return 0
-    by_bank: int | None = refunded.recorded_entries(session, attempt)[-1].get("by_bank_minor")
-    if by_bank is None:  # an earlier commit did not record it
+    taken = [facts for facts in disputes.noted(session, charge) if facts["status"] in TAKEN_BACK]
+    if any(facts["status"] == DisputeStatus.CHARGEBACK or facts["currency"] != charge.currency for facts in taken):
         return 0
+    by_bank: int = sum(facts["amount_minor"] for facts in taken)
     elsewhere = refunds_elsewhere.sum_minor(session, charge.order_id, charge.attempt)
     return max(0, charge.amount_minor - paid - by_bank - elsewhere)
 
 
-def report(session: Session, order: Order, charge: ChargeAttempt, *, before_minor: int) -> None:
-    """As an error, so that a person pays it. before_minor: what the customer was short of when that was last looked at."""
+@contextmanager
+def reported(session: Session, order: Order, charge: ChargeAttempt) -> Iterator[None]:
+    """If the customer is short of more by what is noted within, that is logged as an error, so that a person pays it."""
+    before = short_minor(session, charge)
+    yield
     short = short_minor(session, charge)
-    if short > before_minor:
+    if short > before:
         log.error(
             "customer is short of what was recorded as refunded",
             order_id=str(order.id),
@@ -41,10 +50,20 @@ def report(session: Session, order: Order, charge: ChargeAttempt, *, before_mino
 def why_untrue(session: Session, order: Order) -> str | None:
     """Why the notice, which says what went to the card, is not to be sent; None if it did."""
     charge = refunded.succeeded_charge(session, order)
-    short = short_minor(session, charge) if charge is not None else 0
-    if charge is None or not short:
+    if charge is None or refunded.recorded_outside(session, charge) is None:
         return None
+    to_card = charge.amount_minor - sum(refunded.recorded_minor(session, order.id))
+    failed = to_card - refunds_elsewhere.sum_minor(session, order.id, charge.attempt)
+    if failed <= 0:
+        return None
+    untrue = f"the {LetterKind.REFUND_NOTICE} of order {order.number} says what was refunded, but {format_amount(failed, charge.currency)} of what went to the card has failed since"
+    taken = [facts for facts in disputes.noted(session, charge) if facts["status"] in TAKEN_BACK]
+    if taken:
+        by = ", ".join(f"dispute {facts['dispute']}, {facts['status']}" for facts in taken)
+        untrue = f"{untrue}, and the customer's bank has taken money back ({by})"
+    if any(facts["status"] == DisputeStatus.CHARGEBACK for facts in taken):
+        return f"{untrue}. It has not decided yet; {disputes.DO_NOT_PAY}. Wait until the dispute is closed"
     return (
-        f"the {LetterKind.REFUND_NOTICE} of order {order.number} says what was refunded, but {format_amount(short, charge.currency)} of what went to the card has failed since. "
-        f"Refund it again in the provider's dashboard, or pay it by other means and run `prorata orders refunded-outside {order.number} --rest-paid`"
+        f'{untrue}. Run `prorata orders refunded-outside {order.number} --why "..."` first: '
+        "it names what is owed now, to be paid by other means or refunded again in the provider's dashboard, or records that nothing is"
     )

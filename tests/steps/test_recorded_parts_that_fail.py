@@ -21,7 +21,7 @@ from tests.steps.test_changes_of_refunded_periods import goes_back
 from tests.steps.test_parts_refunded_elsewhere import vat_is_left_to_a_person
 from tests.steps.test_recorded_sums import BACK, UNEXPECTED, lose, notice, refund_in_dashboard
 from tests.steps.test_refunds_elsewhere import comes_back
-from tests.support.disputes import bought, named
+from tests.support.disputes import bought, dispute_part, named
 from tests.support.payment import given_up_and_paid_late
 from tests.support.world import Customer, World
 
@@ -67,7 +67,10 @@ def test_before_the_notice_the_order_is_parked_and_the_notice_names_what_came_on
     eva, order_id, charge = recorded(world)
     before = world.letters(order_id)
     assert fails(world, eva, charge, 100_00) == [(1001, "100.00 EUR")]
-    with pytest.raises(Misconfigured, match=r"100\.00 EUR of what went to the card has failed since\. .* --rest-paid"):
+    with pytest.raises(
+        Misconfigured,
+        match=r"100\.00 EUR of what went to the card has failed since\. Run `prorata orders refunded-outside 1001 --why \"\.\.\.\"` first",
+    ):
         world.run(order_id)
     order = world.order(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.SEND_REFUND_NOTICE)
@@ -202,5 +205,67 @@ def test_the_news_of_a_charge_are_taken_whose_record_is_of_an_earlier_commit(wor
         refunding.settle_outside(session, made, by_bank=False)
         facts = {"attempt": made.attempt, "amount_minor": 119_00, "owed_minor": 69_00}
         timeline.note(session, order_id, Kind.REFUND_SETTLED_OUTSIDE, facts)
-    assert fails(world, ada, late, 50_00) == []
+    assert fails(world, ada, late, 50_00) == [(world.order(order_id).number, "50.00 EUR")]
     assert [entry["amount_minor"] for entry in world.noted(order_id, "refund.elsewhere_failed")] == [50_00]
+
+
+def fails_disputed(world: World, customer: Customer, charge: str, amount: int) -> list[object]:
+    """Because the customer's bank takes the money: what the log says is short then."""
+    dispute_part(world, charge, amount, "needs_response")
+    return fails(world, customer, charge, amount)
+
+
+def ends(world: World, charge: str, status: str, amount: int) -> list[object]:
+    """The dispute of this amount: what the log says is short then."""
+    made = world.stripe.client().v1.disputes.list({"payment_intent": charge}).data
+    [ref] = [each.id for each in made if each.amount == amount]
+    world.stripe.control("change", id=ref, values={"status": status})
+    with structlog.testing.capture_logs() as logged:
+        world.notify(charge, "charge.dispute.closed")
+    return [(entry["order"], entry["short"]) for entry in logged if entry["event"] == SHORT]
+
+
+def test_nothing_is_told_to_be_paid_while_the_bank_has_not_decided_about_it(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    assert fails_disputed(world, eva, charge, 100_00) == []
+    with pytest.raises(
+        Misconfigured, match=r"\(dispute du_\w+, chargeback\)\. It has not decided yet; do not give"
+    ) as told:
+        world.run(order_id)
+    assert "refunded-outside" not in str(told.value)
+    with pytest.raises(NotPossible, match="has not decided yet"):
+        settle(order_id, rest_paid=True)
+    assert ends(world, charge, "won", 100_00) == [(1001, "100.00 EUR")]
+    assert settle(order_id, rest_paid=True).owed_minor == 100_00
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_what_the_bank_has_of_what_was_recorded_as_refunded_is_recorded_and_nothing_is_owed(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    fails_disputed(world, eva, charge, 100_00)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    assert ends(world, charge, "lost", 100_00) == []
+    with pytest.raises(NotPossible, match="no rest is left to pay: run it without --rest-paid"):
+        settle(order_id, rest_paid=True)
+    assert settle(order_id).owed_minor == 0
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    assert settled_sums(world, order_id) == [(13_00, 0), (0, 100_00)]
+    assert "Returned by your bank €100.00" in notice(world, eva)
+    assert named(world) == []
+    with pytest.raises(NotPossible, match="is back already"):
+        settle(order_id)
+
+
+def test_what_the_bank_has_of_an_unexpected_charge_instead_of_a_refund_is_recorded(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    refund_in_dashboard(world, late, 50_00)
+    unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
+    assert fails_disputed(world, ada, late, 50_00) == []
+    assert ends(world, late, "lost", 50_00) == []
+    assert unexpected_refunds.settle(order_id, late, by="Olga", why="dispute lost") == (0, "EUR")
+    assert named(world) == []
+    with pytest.raises(NotPossible, match="is back already"):
+        unexpected_refunds.settle(order_id, late, by="Olga", why="dispute lost")
