@@ -7,6 +7,7 @@ CLDR's own digits are not used: they say how money is shown (no fils for the Ira
 Codes without a minor unit (XAU, XDR, XTS, XXX and the like) are not money that can be charged, so they are unknown here.
 """
 
+import re
 from decimal import Decimal
 from typing import Final
 
@@ -47,6 +48,16 @@ def major(minor: int, currency: str) -> str:
 def format_amount(minor: int, currency: str) -> str:
     """For operators, who pay what a message names: 1190 EUR -> 11.90 EUR. (Customers read amounts as their language writes them: `tasks.letters`.)"""
     return f"{major(minor, currency)} {currency}"
+
+
+def minor(written: str, currency: str) -> int | None:
+    """Minor units of an amount as `major` writes it, also without commas: 1,190.00 EUR -> 119000. None for any other text: 11,90 may mean two sums. Raises as `exponent` does."""
+    plain = written.replace(",", "")
+    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,4})?", plain):
+        return None
+    read = int(Decimal(plain).scaleb(exponent(currency)))
+    as_written = major(read, currency)
+    return read if written in (as_written, as_written.replace(",", "")) else None
 
 
 def exponent(currency: str) -> int:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from models import timeline
 from models.orders import Order
 from models.payments import ChargeAttempt
+from models.rules import currency
 from models.states import DisputeStatus
 from models.timeline_kinds import Kind
 from tasks.errors import StepAgain
@@ -68,6 +69,31 @@ def _by_bank_minor(charge: ChargeAttempt, found: Sequence[Dispute]) -> int:
     return charge.amount_minor - disputes.not_taken_minor(
         found, amount_minor=charge.amount_minor, currency=charge.currency
     )
+
+
+def require_paid(charge: ChargeAttempt, of_what: str, owed_minor: int | None, *, paid: str | None) -> None:
+    """Raises NotPossible if a person says that they paid another sum than is owed now: what that is may have changed since it was named to them.
+
+    owed_minor: None if it is not known. paid: in the charge's currency, as `major` writes it; None if they do not say.
+    """
+    if paid is None:
+        return
+    if owed_minor is None:
+        raise NotPossible(
+            f"what is owed of {of_what} is not known here (its bank has a sum in another currency, or the provider could not be asked), so --paid cannot be compared with it: run it without --paid"
+        )
+    minor = currency.minor(paid, charge.currency)
+    if minor is None:
+        example = currency.major(owed_minor, charge.currency)
+        raise NotPossible(
+            f"--paid must be an amount in {charge.currency} like {example}, and nothing else: got {paid!r}"
+        )
+    if minor != owed_minor:
+        was, owed = (currency.format_amount(each, charge.currency) for each in (minor, owed_minor))
+        raise NotPossible(
+            f"{was} was paid, but {owed} of {of_what} is owed now, so nothing was recorded: it has changed since it was named to you. "
+            f"Pay what is missing, and run it with --paid {currency.major(owed_minor, charge.currency)}; if you paid more, clear that up with the customer first"
+        )
 
 
 def is_back_already(of_what: str) -> str:

@@ -37,13 +37,13 @@ class Recorded:
     """if not, a person must look there"""
 
 
-def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Recorded:
+def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False, paid: str | None = None) -> Recorded:
     """Record that the whole charge was refunded outside the provider; the order, parked at `refund_payment`, goes on from there.
 
     What the provider has refunded is noted, even if this is refused, as it is if the provider has refunded all of the charge.
     Of a completed order the charge must have been taken back by the customer's bank, or refunded but for VAT: what it bought ends then, too.
     Once more, if the customer is owed more since it was recorded (`owed_since`).
-    rest_paid: if the bank took a part for good, or VAT was left to a person, the rest was paid by other means. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could
+    rest_paid: if the bank took a part for good, or VAT was left to a person, the rest was paid by other means. paid: how much, if a person says: refused if that is not owed. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could
     not be asked about a completed order, or about a charge that the bank has taken back by what is noted here.
     """
     with begin() as session:
@@ -53,9 +53,9 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
         taken_back = disputed_charges.was_taken_back(session, order_id)
         newest = disputes.newest_entry(session, order_id)
     if bought:
-        return _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest)
+        return _settle_dispute(order, charge, by=by, why=why, rest_paid=rest_paid, paid=paid, newest=newest)
     if recorded:
-        since = owed_since.settle(order, charge, by=by, why=why, rest_paid=rest_paid, newest=newest)
+        since = owed_since.settle(order, charge, by=by, why=why, rest_paid=rest_paid, paid_now=paid, newest=newest)
         return Recorded(owed_minor=since, vat_minor=0, currency=charge.currency)
     asked, back = True, 0
     try:
@@ -75,6 +75,7 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
     vat = _payable_vat(order, charge)
     _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat, rest_paid=rest_paid)
     left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back) if asked else None
+    outside_records.require_paid(charge, f"what order {order.number} was charged", left, paid=paid)
     with begin() as session:
         order, charge = _to_settle(session, order_id)
         by_bank = _returned_by_bank(found, charge)
@@ -91,7 +92,7 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False) -> Rec
 
 
 def _settle_dispute(
-    order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None
+    order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, paid: str | None, newest: int | None
 ) -> Recorded:
     """End what a completed order bought, whose charge the customer's bank has taken back for good. Raises NotPossible.
 
@@ -117,6 +118,7 @@ def _settle_dispute(
         support_refund.end_disputed(session, order.id, by=by, why=why, now=now())
         # Only then, as nobody is to pay the rest of what can never be ended.
         _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat, rest_paid=rest_paid)
+        outside_records.require_paid(charge, f"what order {order.number} was charged", left, paid=paid)
         by_bank = _returned_by_bank(found, charge)
         outside_records.record(
             session, order, charge, by=by, why=why, by_bank=by_bank, found=found, newest=newest, owed_minor=left

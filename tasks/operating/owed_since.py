@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from models.orders import Order
 from models.payments import ChargeAttempt
-from models.rules.currency import format_amount
+from models.rules.currency import format_amount, major
 from models.states import OrderStatus, Step
 from tasks.operating import outside_records
 from tasks.operating.order_at_hand import NotPossible, disputed, locked
@@ -24,10 +24,12 @@ def recorded(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt] | 
     return (order, charge) if charge is not None and refunded.recorded_outside(session, charge) else None
 
 
-def settle(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, newest: int | None) -> int:
+def settle(
+    order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid: bool, paid_now: str | None, newest: int | None
+) -> int:
     """Record it, and return how much that was: 0 if the bank has what was recorded as refunded. An order that is parked because of its notice goes on.
 
-    rest_paid: a person says that it was paid. newest: the newest entry about a dispute. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could not be asked.
+    rest_paid: a person says that it was paid. paid_now: how much, if they say. newest: the newest entry about a dispute. Raises NotPossible; TemporarilyUnavailable, Misconfigured, Refused: the provider could not be asked.
     """
     of_what = f"what order {order.number} was charged"
     with begin() as session:
@@ -46,8 +48,9 @@ def settle(order: Order, charge: ChargeAttempt, *, by: str, why: str, rest_paid:
     if since and not rest_paid:
         raise NotPossible(
             f"the customer is owed {format_amount(since, charge.currency)} of {of_what} since that was recorded as given back: pay that by other means first; "
-            f'then run `prorata orders refunded-outside {order.number} --rest-paid --why "rest by transfer"`'
+            f'then run `prorata orders refunded-outside {order.number} --rest-paid --paid {major(since, charge.currency)} --why "rest by transfer"`'
         )
+    outside_records.require_paid(charge, of_what, since, paid=paid_now)
     with begin() as session:
         order = locked(session, order.id)
         if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile

@@ -13,7 +13,7 @@ from models.ledger import BalanceTooLow, Cause, LedgerMovement, MovementKind, ca
 from models.orders import Order, OrderLine
 from models.payments import ChargeAttempt
 from models.rules.cart import Action, SubscriptionStatus
-from models.rules.currency import format_amount
+from models.rules.currency import format_amount, major
 from models.states import BACK, FINAL, REFUNDED_BY_SUPPORT, OrderStatus, PaymentKind, Step
 from models.subscriptions import SITS, SeatAssignment, Subscription, SubscriptionPeriod, period_of, running_period
 from models.timeline_kinds import Kind
@@ -151,7 +151,7 @@ def _first_there(session: Session, order: Order, charge: ChargeAttempt, elsewher
     only = f"only {format_amount(rest - vat, charge.currency)}" if rest > vat else "nothing"
     return (
         f"{told}. Of that {format_amount(vat, charge.currency)} is VAT that was to be paid by other means than a refund in the dashboard, once: if it was, refund {only} there, "
-        f"and run `prorata orders refunded-outside {order.number} --rest-paid`"
+        f"and run `prorata orders refunded-outside {order.number} --rest-paid --paid {major(vat, charge.currency)}`"
     )
 
 

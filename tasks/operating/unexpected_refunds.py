@@ -17,14 +17,16 @@ from tasks.refunds import disputes, refunded
 from tasks.wiring import begin
 
 
-def settle(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: bool = False) -> tuple[int, str] | None:
+def settle(
+    order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: bool = False, paid_now: str | None = None
+) -> tuple[int, str] | None:
     """Record that money which the order had no use for was given back by other means, of which the customer's bank does not return all.
 
     Returns what was owed of it, in minor units of which currency: what neither the provider nor the bank gave back. None if the bank took a sum in another.
 
     Without a dispute, a refund of it must have failed, or have been refused, as it is once a part went back elsewhere: ours is of the whole.
     Once more, if a dispute has gone on since it was recorded, or a refund failed, and the customer is owed more: that is then what was owed.
-    rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means.
+    rest_paid: the bank took a sum in another currency for good, and what that left was paid by other means. paid_now: what a person says that they paid, if they do: refused if that is not owed.
     What the provider refunded is noted even if that is refused. Raises NotPossible; TemporarilyUnavailable, Misconfigured: the provider could not be asked.
     """
     of_what = f"unexpected charge {charge_ref}"
@@ -45,6 +47,7 @@ def settle(order_id: UUID, charge_ref: str, *, by: str, why: str, rest_paid: boo
         left = outside_records.left_since(charge, of_what, found, left, paid_minor=paid)
     elif outside_records.is_lost(found) and not owed:
         _require_rest_of_unexpected_paid(charge, found, rest_paid=rest_paid)
+    outside_records.require_paid(charge, of_what, left, paid=paid_now)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
         if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from models import disputed_charges, timeline
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt
-from models.rules.currency import format_amount
+from models.rules.currency import format_amount, major
 from models.states import TAKEN_BACK, DisputeStatus
 from models.timeline_kinds import Kind
 from tasks.errors import StepAgain
@@ -171,7 +171,7 @@ def why_not(number: int, disputes: Sequence[Dispute], *, owed_minor: int, vat_mi
             return (
                 f"the customer's bank has taken only {sum_taken} of order {number} back for good ({which}, lost), and the provider refunds no more of it. {_MAY_BE_RATE}. "
                 f"If what was bought is to end, pay the remaining {left} by other means first; then run `prorata orders refunded-outside {number} --rest-paid "
-                f'--why "dispute lost, rest by transfer"`: that ends it, and issues the credit note{but_vat(owed_minor, vat_minor, currency)}'
+                f'--paid {major(owed_minor, currency)} --why "dispute lost, rest by transfer"`: that ends it, and issues the credit note{but_vat(owed_minor, vat_minor, currency)}'
             )
         case DisputeStatus.LOST:
             return (

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from models.rules.currency import EXPONENTS, UnknownCurrency, exponent
+from models.rules.currency import minor as read_minor
 from models.rules.errors import RuleError, WrongType
 from models.rules.money import NegativeAmount, amount, round_half_up, round_up_to, whole_number
 
@@ -96,3 +97,25 @@ def test_an_amount_below_zero_is_refused() -> None:
 def test_a_wrong_type_is_caught_as_either_kind_of_error(kind: type[Exception]) -> None:
     with pytest.raises(kind):
         whole_number("seats", 1.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("written", "currency", "minor"),
+    [
+        ("11.90", "EUR", 11_90),
+        ("1,190.00", "EUR", 1_190_00),
+        ("1190.00", "EUR", 1_190_00),
+        ("1500", "JPY", 1500),
+        ("1.500", "KWD", 1_500),
+        ("11,90", "EUR", None),
+        ("1.190,00", "EUR", None),
+        ("1.500", "EUR", None),
+        ("11.9", "EUR", None),
+        ("11", "EUR", None),
+        ("-11.90", "EUR", None),
+        ("11.90 EUR", "EUR", None),
+        ("", "EUR", None),
+    ],
+)
+def test_an_amount_is_read_only_as_it_is_written(written: str, currency: str, minor: int | None) -> None:
+    assert read_minor(written, currency) == minor

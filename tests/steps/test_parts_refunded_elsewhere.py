@@ -99,7 +99,7 @@ def test_vat_that_was_paid_by_other_means_is_not_refunded_with_the_rest(world: W
     eva, order_id = vat_is_left_to_a_person(world)
     told = (
         r"Refund the remaining 113.00 EUR there, too; .* Of that 13.00 EUR is VAT that was to be paid by other means than a refund in the dashboard, once: "
-        r"if it was, refund only 100.00 EUR there, and run `prorata orders refunded-outside 1001 --rest-paid`"
+        r"if it was, refund only 100.00 EUR there, and run `prorata orders refunded-outside 1001 --rest-paid --paid 13.00`"
     )
     with pytest.raises(NotPossible, match=told):
         give_back(order_id)

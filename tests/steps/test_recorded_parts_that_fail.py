@@ -28,8 +28,8 @@ from tests.support.world import Customer, World
 SHORT = "customer is short of what was recorded as refunded"
 
 
-def settle(order_id: UUID, *, rest_paid: bool = False) -> Recorded:
-    return outside_refunds.settle(order_id, by="Olga", why="transfer", rest_paid=rest_paid)
+def settle(order_id: UUID, *, rest_paid: bool = False, paid: str | None = None) -> Recorded:
+    return outside_refunds.settle(order_id, by="Olga", why="transfer", rest_paid=rest_paid, paid=paid)
 
 
 def recorded(world: World) -> tuple[Customer, UUID, str]:
@@ -75,7 +75,9 @@ def test_before_the_notice_the_order_is_parked_and_the_notice_names_what_came_on
     order = world.order(order_id)
     assert (order.status, order.next_step) == (OrderStatus.NEEDS_ATTENTION, Step.SEND_REFUND_NOTICE)
     assert world.letters(order_id) == before
-    with pytest.raises(NotPossible, match=r"is owed 100\.00 EUR of .* pay that by other means first; .* --rest-paid"):
+    with pytest.raises(
+        NotPossible, match=r"is owed 100\.00 EUR of .* pay that by other means first; .* --rest-paid --paid 100\.00 "
+    ):
         settle(order_id)
     assert settle(order_id, rest_paid=True) == Recorded(owed_minor=100_00, vat_minor=0, currency="EUR")
     assert world.run(order_id).status is OrderStatus.REFUNDED
@@ -269,3 +271,44 @@ def test_what_the_bank_has_of_an_unexpected_charge_instead_of_a_refund_is_record
     assert named(world) == []
     with pytest.raises(NotPossible, match="is back already"):
         unexpected_refunds.settle(order_id, late, by="Olga", why="dispute lost")
+
+
+def test_what_was_paid_is_not_recorded_if_another_sum_is_owed_by_now(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    world.run(order_id)
+    fails(world, eva, charge, 100_00)
+    comes_back(world, eva, 7_00)
+    with pytest.raises(
+        NotPossible, match=r"^100\.00 EUR was paid, but 107\.00 EUR of what order 1001 was charged is owed now"
+    ):
+        settle(order_id, rest_paid=True, paid="100.00")
+    assert settled_sums(world, order_id) == [(13_00, 0)]
+    assert settle(order_id, rest_paid=True, paid="107.00").owed_minor == 107_00
+    assert named(world) == []
+
+
+def test_what_was_paid_beside_a_dispute_is_not_recorded_if_a_refund_has_failed_meanwhile(world: World) -> None:
+    ada, order_id, charge = bought(world)
+    refund_in_dashboard(world, charge, 19_00)
+    lose(world, charge, 50_00)
+    with pytest.raises(NotPossible, match=r"pay the remaining 50\.00 EUR .* --rest-paid --paid 50\.00 "):
+        settle(order_id)
+    fails(world, ada, charge, 19_00)
+    with pytest.raises(NotPossible, match=r"^50\.00 EUR was paid, but 69\.00 EUR of"):
+        settle(order_id, rest_paid=True, paid="50.00")
+    assert world.order(order_id).status is OrderStatus.COMPLETED
+    assert settle(order_id, rest_paid=True, paid="69.00").owed_minor == 69_00
+
+
+def test_what_was_paid_of_an_unexpected_charge_is_not_recorded_if_another_sum_is_owed(world: World) -> None:
+    ada = world.customer()
+    order_id, late = given_up_and_paid_late(world, ada)
+    world.run(order_id)
+    refund_in_dashboard(world, late, 50_00)
+    with pytest.raises(NotPossible, match=r"^50\.00 EUR was paid, but 69\.00 EUR of unexpected charge pi_"):
+        unexpected_refunds.settle(order_id, late, by="Olga", why="transfer", paid_now="50.00")
+    with pytest.raises(
+        NotPossible, match=r"^--paid must be an amount in EUR like 69\.00, and nothing else: got '69,00'"
+    ):
+        unexpected_refunds.settle(order_id, late, by="Olga", why="transfer", paid_now="69,00")
+    assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer", paid_now="69.00") == (69_00, "EUR")

@@ -333,7 +333,8 @@ def test_whoever_settles_what_failed_since_the_rest_was_recorded_is_told_how_muc
     world.notify(charge, "refund.failed")
     said = str(run(*settled).exception)
     assert "is owed 19.00 EUR of what order 1001 was charged" in said
-    assert run(*settled, "--rest-paid").stdout == (
+    assert "goes with --rest-paid, or with --charge" in run(*settled, "--paid", "19.00").output
+    assert run(*settled, "--rest-paid", "--paid", "19.00").stdout == (
         "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went back in another way than it did: "
         "tell the customer, and your accountant.\n"
         "The customer is owed 19.00 EUR of this charge: pay that by other means, if you have not yet.\n"

@@ -144,6 +144,14 @@ def refunded_outside(
             help="the customer's bank took a part for good, or the provider refunded all but VAT, or more is owed since, and the rest was paid by other means",
         ),
     ] = False,
+    paid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="how much of the charge you say that was, e.g. 107.00, VAT paid before included: refused if another sum is owed by now",
+            show_default=False,
+        ),
+    ] = None,
     charge: Annotated[
         str | None,
         typer.Option(
@@ -153,13 +161,15 @@ def refunded_outside(
     as_json: AsJson = False,
 ) -> None:
     """Record that the whole charge, which the provider will never give back, was given back in another way, or by a lost dispute; the order ends as refunded."""
+    if paid is not None and not (rest_paid or charge):
+        raise typer.BadParameter("goes with --rest-paid, or with --charge", param_hint="--paid")
     plug_in_from_settings()
     order_id = order_named(which)
     with begin() as session:
         notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
         told_before = notice is not None and notice.sent_at is not None
     if charge is not None:
-        owed = unexpected_refunds.settle(order_id, charge, by=by, why=why, rest_paid=rest_paid)
+        owed = unexpected_refunds.settle(order_id, charge, by=by, why=why, rest_paid=rest_paid, paid_now=paid)
         if as_json:
             print_json({"id": order_id, "charge": charge, "owed_minor": owed and owed[0]})
             return
@@ -167,7 +177,7 @@ def refunded_outside(
         if owed:
             _say_owed(*owed)
         return
-    recorded = outside_refunds.settle(order_id, by=by, why=why, rest_paid=rest_paid)
+    recorded = outside_refunds.settle(order_id, by=by, why=why, rest_paid=rest_paid, paid=paid)
     if as_json:
         print_json(
             {
