@@ -125,7 +125,8 @@ def require_none(
     about = (OrderEvent.order_id == order.id, OrderEvent.kind == Kind.DISPUTE_SETTLED)
     refs = set(session.scalars(select(OrderEvent.facts["dispute"].astext).where(*about)))
     settled = [each for each in found if each.ref in refs]
-    if settled and disputes.one_in_the_way(found).status is not DisputeStatus.CHARGEBACK:
+    dispute = disputes.in_the_way(found)
+    if settled and dispute is not None and dispute.status is not DisputeStatus.CHARGEBACK:
         vat = vat_at_bank.payable_by_a_person(session, order, charge)
         raise NotPossible(_why_kept(order, charge, found, settled, owed_minor=owed_minor, vat_minor=vat))
 

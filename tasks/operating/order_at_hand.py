@@ -54,10 +54,10 @@ def let_it_complete(order: Order) -> str:
 
 
 def disputed(charge: ChargeAttempt) -> tuple[Sequence[Dispute], int]:
-    """The disputes of the charge, if the provider refunds nothing of it because of one, and what the customer has from nobody, if the bank took a part."""
+    """The disputes of the charge, and what the customer has from nobody, if the provider refunds nothing of it because of one, and the bank took a part."""
     if charge.ref is None:
         return (), 0
     found = disputes.find(charge.order_id, charge.ref)
     if disputes.in_the_way(found) is None:
-        return (), 0
+        return found, 0
     return found, refunding.owed_minor(charge.ref, found, amount_minor=charge.amount_minor, currency=charge.currency)

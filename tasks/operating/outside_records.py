@@ -29,10 +29,10 @@ def went_back_minor(charge: ChargeAttempt) -> int:
 
 
 def left_minor(charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, back_minor: int) -> int | None:
-    """What neither the provider nor the bank gave back; None if the bank took a sum in another currency. owed_minor: that, if there is a dispute."""
-    if disputes.is_foreign(found, charge.currency):
-        return None
-    return owed_minor if found else charge.amount_minor - back_minor
+    """What neither the provider nor the bank gave back; None if the bank took a sum in another currency. owed_minor: that, if a dispute is in the way."""
+    if disputes.in_the_way(found) is None:
+        return charge.amount_minor - back_minor
+    return None if disputes.is_foreign(found, charge.currency) else owed_minor
 
 
 def left_since(
@@ -64,7 +64,7 @@ def _has_bank_another_sum(charge: ChargeAttempt, found: Sequence[Dispute]) -> bo
 
 def _by_bank_minor(charge: ChargeAttempt, found: Sequence[Dispute]) -> int:
     """What the bank has of the charge for good. All of it, if that is a sum in another currency."""
-    if not found:
+    if disputes.in_the_way(found) is None:
         return 0
     return charge.amount_minor - disputes.not_taken_minor(
         found, amount_minor=charge.amount_minor, currency=charge.currency
@@ -101,7 +101,7 @@ def is_back_already(of_what: str) -> str:
 
 
 def require_decided(order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int) -> None:
-    """Raises NotPossible while the bank has the money and has not decided. found: none, if no dispute is in the way. owed_minor: what it left."""
+    """Raises NotPossible while the bank has the money and has not decided. owed_minor: what it left."""
     dispute = disputes.in_the_way(found)
     if dispute is not None and dispute.status is DisputeStatus.CHARGEBACK:
         raise NotPossible(

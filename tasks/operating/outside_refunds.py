@@ -106,7 +106,7 @@ def _settle_dispute(
         )
     found, owed = disputed(charge)
     vat = _payable_vat(order, charge)
-    if not found and not (rest_paid and charge.amount_minor - back <= vat):
+    if disputes.in_the_way(found) is None and not (rest_paid and charge.amount_minor - back <= vat):
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )

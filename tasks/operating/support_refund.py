@@ -39,7 +39,7 @@ def give_back(order_id: UUID, *, by: str, why: str) -> int:
         order, charge = bought
         back = outside_records.went_back_minor(charge)
         found, owed = ((), 0) if back >= charge.amount_minor else disputed(charge)
-        if found:
+        if disputes.in_the_way(found):
             outside_records.require_decided(order, charge, found, owed_minor=owed)
             with begin() as session:
                 dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)

@@ -39,7 +39,7 @@ def settle(
     if back >= charge.amount_minor:
         raise NotPossible(f"the provider has given back {of_what}")
     found, owed = disputed(charge)
-    if not found and not (is_for_a_person or back):
+    if disputes.in_the_way(found) is None and not (is_for_a_person or back):
         raise NotPossible(f"{of_what} goes back by itself: no refund of it has failed or was refused")
     outside_records.require_decided(order, charge, found, owed_minor=owed)
     left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back)
@@ -52,7 +52,7 @@ def settle(
         order, charge = _unexpected(session, order_id, charge_ref)
         if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile
             raise NotPossible(outside_records.is_back_already(of_what))
-        if not found:
+        if disputes.in_the_way(found) is None:
             _require_none_under_way(session, order, charge)
         outside_records.record(
             *(session, order, charge), by=by, why=why, by_bank=False, found=found, newest=newest, owed_minor=left

@@ -107,3 +107,26 @@ def test_what_it_has_is_named_if_it_is_not_what_a_dispute_was_settled_with(world
     assert named(world) == []
     lost_with(world, charge, 100_00)
     assert named(world) == [(LOST, "11900", "10000")]
+
+
+def test_a_dispute_that_is_in_the_way_no_more_is_noted_with_what_is_recorded(world: World) -> None:
+    """Won, and the provider would refund the charge again; the event is missed."""
+    _, order_id, charge = bought(world)
+    ref = dispute(world, charge, "lost")
+    world.notify(charge, "charge.dispute.closed")
+    outside_refunds.settle(order_id, by="Olga", why="dispute lost")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    world.stripe.control(
+        "change",
+        id=ref,
+        values={
+            "status": "won",
+            "is_charge_refundable": True,
+            "balance_transactions": [
+                {"object": "balance_transaction", "amount": each, "currency": "eur"} for each in (-119_00, 119_00)
+            ],
+        },
+    )
+    assert outside_refunds.settle(order_id, by="Olga", why="transfer", rest_paid=True).owed_minor == 119_00
+    assert [status for _, status, _ in noted(world, order_id)] == ["lost", "won"]
+    assert named(world) == []
