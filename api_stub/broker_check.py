@@ -9,7 +9,8 @@ from worker.single_redis import NotOneServer
 
 FULL: Final = "Redis is full, its `maxmemory` is reached: give it more, or delete what does not belong there. Orders wait meanwhile"
 UNWRITABLE: Final = (
-    "Redis cannot write to its disk: it is full, or not writable. Once there is room, everything goes on by itself"
+    "Redis cannot save: its disk is full or not writable, or too little memory is left to begin; its own log says which. "
+    "Once it can, everything goes on by itself"
 )
 REPLICA: Final = "this Redis is a replica: name its primary in PRORATA_BROKER_URL"
 

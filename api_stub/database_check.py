@@ -11,7 +11,10 @@ from worker import certificates
 
 BEHIND = "the database is older than this release: run `prorata db upgrade`"
 
-READ_ONLY = "this PostgreSQL refuses writes, as a standby does: name its primary in PRORATA_DATABASE_URL, or several hosts with target_session_attrs=read-write"
+READ_ONLY = (
+    "this PostgreSQL refuses writes. If it is a standby, name its primary in PRORATA_DATABASE_URL, or several hosts with target_session_attrs=read-write; "
+    "if it is the primary, default_transaction_read_only is on, as some providers set it when the disk is full"
+)
 REFUSED = "PostgreSQL refuses our login: the user or the password in PRORATA_DATABASE_URL is wrong"
 
 _WRITE = update(Heartbeat).where(false()).values(name=Heartbeat.name)

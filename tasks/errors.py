@@ -119,6 +119,12 @@ def behind_a_lock(error: BaseException) -> bool:
     return _sqlstate(error) in ("55P03", "40P01")
 
 
+def database_is_away(error: BaseException) -> bool:
+    """Whether nothing answered, or PostgreSQL is shutting down or starting: not that it answered and refused."""
+    state = _sqlstate(error) or ""
+    return isinstance(error, OperationalError) and (not state or state.startswith(("08", "57P")))
+
+
 def database_said(error: SQLAlchemyError) -> str:
     """The driver's own words, which `models.prepared.withhold_values` has shortened, without SQLAlchemy's and the statement."""
     return str(getattr(error, "orig", None) or error).strip()

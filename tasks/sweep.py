@@ -35,7 +35,7 @@ UNSURE = timedelta(seconds=2)
 
 
 @shared_task(name="sweep", ignore_result=True, throws=NO_DATABASE)
-@outages.logged()
+@outages.logged("sweep")
 def sweep() -> int:
     """Restart stalled orders, end those that waited too long, end trials; returns how many orders were touched."""
     _cut_back_waits()

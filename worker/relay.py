@@ -72,6 +72,6 @@ def _publish(orders: Iterable[tuple[UUID, Step, datetime]]) -> None:
 
 
 @shared_task(name="relay", ignore_result=True, throws=(*NO_DATABASE, OperationalError, BatchPublishError, RedisError))
-@outages.logged()
+@outages.logged("relay")
 def relay() -> int:
     return publish_pending()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
 from tasks import sweep, wiring
@@ -24,10 +24,37 @@ def test_an_outage_of_the_database_is_logged_once_with_what_was_said_and_so_is_i
         wiring.plug_in(world.wiring)
         relay.relay()
         sweep.sweep()
-    away, back = (line for line in logs if line["event"].startswith("the database is"))
+    away, back = (line for line in logs if line["event"].startswith("the database "))
     assert (away["event"], away["log_level"], back["event"]) == (
         "the database is away",
         "warning",
-        "the database is back",
+        "the database works again",
     )
     assert "port 1 failed: Connection refused" in away["said"]
+
+
+def test_a_task_that_the_database_refuses_is_logged_once_though_another_works(world: World) -> None:
+    with world.begin() as session:
+        session.execute(
+            text("""
+            create function no_room() returns trigger language plpgsql as
+            $$ begin raise 'could not extend file: No space left on device' using errcode = '53100'; end $$
+        """)
+        )
+        session.execute(
+            text("""
+            create trigger no_room before insert or update on heartbeats
+            for each row when (new.name = 'sweep') execute function no_room()
+        """)
+        )
+    with capture_logs() as logs, without_broker():
+        for _ in range(3):
+            with pytest.raises(NO_DATABASE):
+                sweep.sweep()
+            relay.relay()
+        with world.begin() as session:
+            session.execute(text("drop trigger no_room on heartbeats"))
+        sweep.sweep()
+    refused, works = (line for line in logs if line["event"].startswith("the database "))
+    assert (refused["event"], works["event"]) == ("the database refuses", "the database works again")
+    assert "No space left on device" in refused["said"]

@@ -10,10 +10,11 @@ from structlog.testing import capture_logs
 
 from tests.support.command import SETTINGS
 from worker import descriptors
+from worker.command_lines import Pool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Python itself may need more")
 
-CHECK = "from worker import descriptors; descriptors.check(concurrency=24)"
+CHECK = "from worker import command_lines, descriptors; descriptors.check(command_lines.Pool.THREADS, concurrency=24)"
 
 
 def limited(limit: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -30,6 +31,14 @@ def test_a_worker_that_could_work_on_nothing_does_not_start_and_says_what_to_do(
     )
 
 
+def test_a_pool_of_processes_that_could_not_start_all_of_them_does_not_start() -> None:
+    ended = limited(100, "-m", "worker.cli", "worker", "orders", "-c", "30")
+    assert (ended.returncode, ended.stderr.partition(":")[0]) == (
+        1,
+        "A worker may open 100 files here, and needs 230",
+    )
+
+
 @pytest.mark.parametrize(("limit", "warns"), [(53, True), (121, True), (122, False)])
 def test_one_that_could_not_work_on_all_that_comes_at_once_warns(limit: int, warns: bool) -> None:
     ended = limited(limit, "-c", CHECK)
@@ -39,5 +48,5 @@ def test_one_that_could_not_work_on_all_that_comes_at_once_warns(limit: int, war
 def test_the_usual_limit_is_enough_for_three_hundred_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
     with capture_logs() as logs:
-        descriptors.check(concurrency=300)
+        descriptors.check(Pool.THREADS, concurrency=300)
     assert logs == []

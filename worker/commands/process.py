@@ -32,7 +32,8 @@ def worker(
     """Run a worker: one for each processor, or one each of orders, payments and mail."""
     if queues is not None:
         queues = ",".join(_known(queues))
-    descriptors.check(concurrency=concurrency or WORKERS[name][2])
+    _, own_pool, own_concurrency = WORKERS[name]
+    descriptors.check(pool or own_pool, concurrency=concurrency or own_concurrency)
     _check(settings())
     _become(worker_command(name, number=number, queues=queues, pool=pool, concurrency=concurrency))
 
