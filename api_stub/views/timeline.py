@@ -9,8 +9,8 @@ from models.timeline_kinds import Kind
 
 _SHOWN = frozenset(
     {
-        "amount_minor", "answer", "attempt", "charged_minor", "decline_code", "differs", "due_minor", "invoiced_minor", "kind",
-        "net_minor", "outcome", "quote_id", "quoted_due_minor", "quoted_total_minor", "reason", "refunded_minor", "restart", "seconds",
+        "amount_minor", "answer", "attempt", "charged_minor", "contact_id", "decline_code", "differs", "due_minor", "from_contact_id",
+        "invoiced_minor", "kind", "net_minor", "outcome", "quote_id", "quoted_due_minor", "quoted_total_minor", "reason", "refunded_minor", "restart", "seconds",
         "step", "total_minor", "unassigned",
     }
 )  # fmt: skip

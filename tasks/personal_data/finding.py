@@ -10,11 +10,12 @@ from models.accounts import Account, Contact, PaymentMethod, VatCheck
 from models.any_locale import may_contain
 from models.invoices import Invoice
 from models.messages import SentLetter, WebhookReceived
-from models.orders import NAMES_SOMEBODY, Order, Quote
+from models.orders import NAMES_SOMEBODY, Order, OrderEvent, Quote
 from models.payments import ChargeAttempt
 from models.states import FINAL
 from models.subscriptions import SeatAssignment, Subscription
 from models.support_cases import SupportCase
+from models.timeline_kinds import Kind
 from tasks.personal_data.person import Person
 
 Found = Select[*tuple[Any, ...]]
@@ -62,7 +63,7 @@ def payment_methods(of: Person) -> Found:
 
 
 def orders(of: Person) -> Found:
-    return select(Order).where(theirs(Order, of)).order_by(Order.number)
+    return select(Order).where(placed(of)).order_by(Order.number)
 
 
 def charges(of: Person) -> Found:
@@ -86,6 +87,14 @@ def theirs(table: type[Order | Quote], of: Person) -> ColumnElement[bool]:
     return and_(table.account_id.in_(of.accounts), table.contact_id.in_(of.contacts))
 
 
+def placed(of: Person) -> ColumnElement[bool]:
+    """Their orders, and those that another contact has gone on with since."""
+    former = OrderEvent.facts["from_contact_id"].astext.in_([str(each) for each in of.contacts])
+    reopened = OrderEvent.order_id == Order.id, OrderEvent.kind == Kind.ORDER_REOPENED
+    handed_on = select(OrderEvent.id).where(*reopened, former).correlate(Order).exists()
+    return and_(Order.account_id.in_(of.accounts), or_(Order.contact_id.in_(of.contacts), handed_on))
+
+
 def webhooks(of: Person) -> Found:
     """Those in whose bytes the address may stand, as it is or as JSON may escape it, and perhaps some with only one that is like it."""
     naming = select(WebhookReceived).where(may_contain(func.encode(WebhookReceived.payload, "escape"), of.email))
@@ -98,6 +107,6 @@ def _of_accounts(rows: Found, account_id: InstrumentedAttribute[UUID], of: Perso
 
 
 def _of_orders(rows: Found, order_id: InstrumentedAttribute[UUID], of: Person) -> Found:
-    """Of the orders that the person placed."""
-    placed = rows.add_columns(Order.number.label("order")).join(Order, Order.id == order_id)
-    return placed.where(theirs(Order, of)).order_by(Order.number)
+    """Of the orders that are in the person's name: what came of one that another contact has gone on with names that one."""
+    in_their_name = rows.add_columns(Order.number.label("order")).join(Order, Order.id == order_id)
+    return in_their_name.where(theirs(Order, of)).order_by(Order.number)

@@ -37,7 +37,7 @@ def _seats(session: Session, of: Person) -> Iterator[str]:
 
 
 def _orders(session: Session, of: Person) -> Iterator[str]:
-    under_way = finding.theirs(Order, of), Order.status.not_in(FINAL)
+    under_way = finding.placed(of), Order.status.not_in(FINAL)
     orders = select(Order.number, Order.status, Order.next_step).where(*under_way).order_by(Order.number)
     for number, status, next_step in session.execute(orders):
         resume = f"`prorata orders resume {number}`" if status is OrderStatus.NEEDS_ATTENTION else ""
@@ -71,9 +71,7 @@ def _disputes(session: Session, of: Person) -> Iterator[str]:
     """Evidence is due in the days until the bank has decided. An order whose VAT waits for that is named already."""
     entries = select(Order, OrderEvent.facts).join(OrderEvent, OrderEvent.order_id == Order.id)
     about = OrderEvent.kind.in_(disputed_charges.KINDS)
-    found = session.execute(
-        entries.where(finding.theirs(Order, of), Order.status.in_(FINAL), about).order_by(OrderEvent.id)
-    )
+    found = session.execute(entries.where(finding.placed(of), Order.status.in_(FINAL), about).order_by(OrderEvent.id))
     newest = {(order.number, facts["dispute"]): (order, facts) for order, facts in found}
     for (number, dispute), (order, facts) in sorted(newest.items(), key=lambda each: each[0]):
         if facts.get("status") == DisputeStatus.CHARGEBACK and not vat_at_bank.is_withheld(session, order):

@@ -35,10 +35,11 @@ def require(session: Session, order: Order, contact_id: UUID | None) -> None:
 
 
 def go_on_with(session: Session, order: Order, contact_id: UUID | None) -> dict[str, str]:
-    """Make them the order's contact. Returns what the timeline is to say of it. Raises MayNotOrder."""
-    require(session, order, contact_id)
-    if contact_id in (None, order.contact_id):
+    """Make them the order's contact. Returns what the timeline is to say of it: whose it was, and whose it is. Raises MayNotOrder."""
+    before, now_theirs = order.contact_id, contact_id or order.contact_id
+    require(session, order, now_theirs)
+    if now_theirs == before:
         return {}
-    order.contact_id = contact_id
+    order.contact_id = now_theirs
     session.flush()
-    return {"contact_id": str(contact_id)}
+    return {"from_contact_id": str(before), "contact_id": str(now_theirs)}

@@ -51,6 +51,12 @@ def pay(api: Api, order_id: UUID, **details: Any) -> httpx.Response:
     return api.post(f"/v1/orders/{order_id}/payment-method", details)
 
 
+def handed_on(world: World, order_id: UUID) -> tuple[str, str]:
+    """From whom to whom, as the timeline has it."""
+    facts = world.noted(order_id, "order.reopened")[-1]
+    return facts["from_contact_id"], facts["contact_id"]
+
+
 def completed_with(world: World, order_id: UUID, contact_id: str) -> None:
     order = world.run(order_id)
     assert (order.status, str(order.contact_id)) == (OrderStatus.COMPLETED, contact_id)
@@ -69,7 +75,7 @@ def test_who_confirms_a_quote_of_their_own_is_the_orders_contact_from_then_on(
     own = api.quote(ada, purchase(seats=10), contact_id=eve).json()["id"]
     confirmed = api.post(f"/v1/orders/{order_id}/confirm", {"quote_id": own}).json()
     assert (confirmed["status"], confirmed["contact_id"]) == ("open", eve)
-    assert world.noted(order_id, "order.reopened")[-1]["contact_id"] == eve
+    assert handed_on(world, order_id) == (str(ada.contact_id), eve)
     completed_with(world, order_id, eve)
 
 
@@ -97,6 +103,8 @@ def test_who_gives_a_card_says_who_orders_from_then_on(world: World, api: Api, c
     assert (world.order(order_id).status, reopened(world, order_id)) == (before, 0)
     paid = pay(api, order_id, token=VISA, contact_id=eve).json()
     assert (paid["status"], paid["contact_id"]) == ("open", eve)
+    assert handed_on(world, order_id) == (str(customer.contact_id), eve)
+    assert paid["timeline"][-1]["facts"]["contact_id"] == eve
     completed_with(world, order_id, eve)
 
 

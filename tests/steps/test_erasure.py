@@ -810,3 +810,38 @@ def test_quotes_end_only_when_something_is_erased(world: World) -> None:
     with pytest.raises(NotErasable):
         erase(ada)
     assert world.rows(Quote, id=quote.id)[0].expires_at == quote.expires_at
+
+
+@pytest.fixture
+def handed_on(world: World) -> tuple[Customer, UUID]:
+    """Who placed an order that another contact goes on with."""
+    ada = world.customer(card=None)
+    order_id = world.place(ada, purchase("desk", "team", 10))
+    world.run(order_id)
+    bob = add_contact(world, ada, "bob@customer.example")
+    world.give_card(ada)
+    with world.begin() as session:
+        placement.pay_again(session, order_id=order_id, contact_id=bob)
+    return ada, order_id
+
+
+def test_who_placed_an_order_is_told_of_it_though_another_contact_goes_on_with_it(
+    world: World, handed_on: tuple[Customer, UUID]
+) -> None:
+    ada, order_id = handed_on
+    world.run(order_id)
+    with world.begin() as session:
+        told = {name: list(rows) for name, rows in holdings.told(session, ada.email)}
+    assert [row["id"] for row in told["orders"]] == [order_id]
+    assert (told["invoices"], told["letters"]) == ([], []), "which name the other one"
+
+
+def test_who_placed_an_order_is_not_erased_while_another_contact_goes_on_with_it(
+    world: World, handed_on: tuple[Customer, UUID]
+) -> None:
+    ada, order_id = handed_on
+    with pytest.raises(NotErasable, match=rf"order {world.order(order_id).number} is open"):
+        erase(ada)
+    world.run(order_id)
+    erase(ada)
+    assert ada.email not in tables_that_name(world, ada.email)
