@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import Erased, NotErasable
 from tasks.personal_data.person import Person
 from tasks.quotes import support_case
-from tasks.upstream import seats
+from tasks.upstream import seats, who_orders
 from tasks.vat import unsent_letters
 from tests.invoices.documents import documents, one, pdf
 from tests.support.disputes import happens
@@ -845,3 +845,25 @@ def test_who_placed_an_order_is_not_erased_while_another_contact_goes_on_with_it
     world.run(order_id)
     erase(ada)
     assert ada.email not in tables_that_name(world, ada.email)
+
+
+def test_an_erasure_waits_for_the_order_that_the_person_goes_on_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = world.customer(card=None)
+    order_id = world.place(ada, purchase("desk", "team", 10))
+    world.run(order_id)
+    bob = add_contact(world, ada, "bob@customer.example")
+    may, erasing = who_orders.require, list[Future[Erased]]()
+    with ThreadPoolExecutor(1) as pool, world.begin() as session:
+
+        def and_then_they_are_erased(*asked: Any) -> None:
+            may(*asked)
+            erasing.append(pool.submit(erase, "bob@customer.example"))
+            until_it_waits_for(session, erasing[0])
+
+        monkeypatch.setattr(who_orders, "require", and_then_they_are_erased)
+        placement.pay_again(session, order_id=order_id, contact_id=bob)
+        session.commit()
+        with pytest.raises(NotErasable, match="is open: let it end"):
+            erasing[0].result(timeout=240)
