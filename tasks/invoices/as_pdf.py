@@ -33,13 +33,14 @@ def as_pdf(page: Page) -> bytes:
 
 def _blocks(page: Page, room: float) -> Iterable[Block]:
     """room: the height of a sheet."""
-    yield Block(_head(page))
-    yield Block(_parties(page), 10 * MM)
+    above = [Block(_head(page)), Block(_parties(page), 10 * MM)]
     if page.about:
-        yield Block(_boxed([page.about]), 8 * MM)
+        above.append(Block(_boxed([page.about]), 8 * MM))
     *items, last = _items(page, 6 * MM if page.about else 8 * MM)
-    yield from items
-    yield from _ending(page, last, room)
+    yield from (*above, *items)
+    below_these = room - sum(block.gap + block.box.height for block in above) - last.gap
+    is_alone = not items and last.box.height <= below_these
+    yield from _ending(page, last, room, first=below_these if is_alone else room)
     if page.arithmetic:
         first, *others = map(_explained, page.arithmetic)
         title = padded(text(page.arithmetic_title, style.HEADING, _WIDTH), top=0, bottom=4)
@@ -66,22 +67,25 @@ def _parties(page: Page) -> Box:
 
 def _items(page: Page, gap: float) -> Iterable[Block]:
     head, rows = table(page.columns, page.items, _WIDTH)
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows or [Box(0.0, [])]):
         yield Block(row, head=head) if number else Block(below([head, row]), gap)
 
 
-def _ending(page: Page, last: Block, room: float) -> Iterable[Block]:
-    """The last item, the sums and the notes, on one sheet if they fit there: neither sums nor notes begin a sheet by themselves."""
+def _ending(page: Page, last: Block, room: float, *, first: float) -> Iterable[Block]:
+    """The last item, the sums and the notes, on one sheet if they fit there: neither sums nor notes begin a sheet by themselves.
+
+    first: the height for the last item and what stands with it: less than a sheet's if it is the only one, which stays below the parties.
+    """
     others = [Block(sums(page.totals, _WIDTH), 4 * MM)]
     if page.notes:
         others.append(Block(_boxed(page.notes), 6 * MM))
     for block in others:
         box = below([last.box, padded(block.box, top=block.gap, bottom=0)])
-        if box.height + (last.head.height if last.head else 0) <= room:
+        if box.height + (last.head.height if last.head else 0) <= first:
             last = last._replace(box=box)
         else:
             yield last
-            last = block
+            last, first = block, room
     yield last
 
 

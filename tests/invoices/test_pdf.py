@@ -206,6 +206,28 @@ def test_sums_and_notes_stay_with_the_last_row_below_the_head_of_the_table(rows:
     assert order[0] >= 0
 
 
+@pytest.mark.parametrize("lines", range(7, 24))
+def test_a_single_row_stands_below_the_parties_whatever_follows_it(lines: int) -> None:
+    """However long names and addresses are, what a legal notice takes, and what the document says before its rows."""
+    page = replace(
+        PAGE,
+        buyer=Part("Customer", ("Ada Byron",) * lines),
+        about="Replaces INV-2026-000000.",
+        notes=tuple(f"Note {n}" for n in range(20)),
+        legal_notice=" ".join(["Amtsgericht"] * 83),
+        arithmetic=(),
+    )
+    first, last = read(page).pages
+    assert "Desk Team" in first.extract_text()
+    assert "Note 19" in last.extract_text()
+
+
+def test_a_document_without_rows_has_its_sums_below_the_head_of_the_table() -> None:
+    [page] = read(replace(PAGE, items=(), arithmetic=())).pages
+    shown = page.extract_text()
+    assert 0 <= shown.find("Price per seat") < shown.find("Total")
+
+
 def test_notes_as_long_as_a_page_leave_the_sums_with_the_last_row() -> None:
     notes = tuple(f"Note {n}" for n in range(47))
     first, last = read(replace(PAGE, items=(ITEM,) * 9, notes=notes, arithmetic=())).pages
