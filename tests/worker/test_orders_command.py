@@ -10,7 +10,7 @@ from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from models.subscriptions import SeatAssignment
-from tasks.errors import TemporarilyUnavailable
+from tasks.errors import Misconfigured, TemporarilyUnavailable
 from tasks.operating.order_at_hand import NotPossible
 from tasks.policy import VatOutage
 from tasks.upstream.request import RequestRefused
@@ -340,6 +340,30 @@ def test_whoever_settles_what_failed_since_the_rest_was_recorded_is_told_how_muc
         "The customer is owed 19.00 EUR of this charge: pay that by other means, if you have not yet.\n"
     )
     assert (world.order(order_id).status, verified(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_whoever_settles_what_failed_once_the_order_ended_without_its_notice_is_not_told_that_it_went_out(
+    world: World,
+) -> None:
+    ada = world.customer()
+    order_id = world.buy(ada, purchase()).id
+    charge = world.charge_ref(order_id)
+    refund_by_hand(world, order_id, 19_00)
+    world.stripe.control("dispute", payment_intent=charge, status="lost", amount=100_00)
+    settled = ("refunded-outside", order_id, "--why", "dispute lost")
+    run(*settled)
+    comes_back(world, ada, 19_00)
+    world.notify(charge, "refund.failed")
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    run("resume", order_id, "--without-letters")
+    assert world.run(order_id).status is OrderStatus.REFUNDED
+    said, _ = run(*settled, "--rest-paid", "--paid", "19.00").stdout.splitlines()
+    assert said == (
+        "Recorded; the order stays refunded. It ended without its notice: send that with `prorata orders send-letter 1001 --kind refund_notice`, or tell the customer yourself, and tell your accountant."
+    )
+    assert run("send-letter", order_id, "--kind", "refund_notice").exit_code == 0
+    assert len(world.mailbox.listed(f"to:{ada.email} subject:refunded")) == 1
 
 
 def test_an_order_whose_email_was_refused_for_good_is_found_with_the_servers_code(world: World) -> None:

@@ -8,7 +8,7 @@ import typer
 from models.messages import SentLetter
 from models.orders import Order
 from models.rules.currency import format_amount
-from models.states import AFTER_ACTIVATION, LetterKind, OrderStatus
+from models.states import AFTER_ACTIVATION, LetterKind, LetterStatus, OrderStatus
 from tasks import placement
 from tasks.cancellation import BY_CUSTOMER, BY_US
 from tasks.operating import (
@@ -167,7 +167,9 @@ def refunded_outside(
     order_id = order_named(which)
     with begin() as session:
         notice = session.get(SentLetter, (order_id, LetterKind.REFUND_NOTICE))
-        told_before = notice is not None and notice.sent_at is not None
+        told_before = notice is not None and notice.status is LetterStatus.SENT
+        order = session.get_one(Order, order_id)
+        has_ended = order.status is OrderStatus.REFUNDED
     if charge is not None:
         owed = unexpected_refunds.settle(order_id, charge, by=by, why=why, rest_paid=rest_paid, paid_now=paid)
         if as_json:
@@ -193,9 +195,16 @@ def refunded_outside(
         typer.echo(
             "The provider could not be asked whether it also gave the money back: look in its dashboard.", err=True
         )
-    typer.echo(_TOLD_BEFORE if told_before else _TOLD_NOW)
+    typer.echo(_TOLD_BEFORE if told_before else _not_told(order.number) if has_ended else _TOLD_NOW)
     if recorded.owed_minor:
         _say_owed(recorded.owed_minor, recorded.currency, vat_minor=recorded.vat_minor)
+
+
+def _not_told(number: int) -> str:
+    return (
+        f"Recorded; the order stays refunded. It ended without its notice: send that with `prorata orders send-letter {number} --kind {LetterKind.REFUND_NOTICE}`, "
+        "or tell the customer yourself, and tell your accountant."
+    )
 
 
 def _say_owed(amount_minor: int, currency: str, *, vat_minor: int = 0) -> None:
