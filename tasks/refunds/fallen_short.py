@@ -65,6 +65,6 @@ def why_untrue(session: Session, order: Order) -> str | None:
         return f"{untrue}. It has not decided yet; {disputes.DO_NOT_PAY}. Wait until the dispute is closed"
     return (
         f'{untrue}. Run `prorata orders refunded-outside {order.number} --why "..."` first: '
-        "it names what is owed now, to be paid by other means or refunded again in the provider's dashboard, or records that nothing is. "
+        "it names what is owed now, to be paid by other means or refunded again in the provider's dashboard, or says that nothing is. "
         f"If it was refunded again there, `prorata orders note-refunds {order.number}` notes that where the event was missed, and the order can be resumed"
     )
