@@ -2,11 +2,10 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import cart_facts
-from models.accounts import Contact
+from models.account_lock import lock_account
 from models.orders import Order
 from models.rules import cart as cart_rules
 from models.rules.refusals import Refusal
@@ -39,10 +38,11 @@ def require(session: Session, order: Order, contact_id: UUID | None) -> None:
 def go_on_with(session: Session, order: Order, contact_id: UUID | None) -> dict[str, str]:
     """Make them the order's contact. Returns what the timeline is to say of it: whose it was, and whose it is. Raises MayNotOrder.
 
-    Until the end of the transaction nobody is erased, or loses the right to order, who goes on with it.
+    Locks the account: until the end of the transaction nobody is erased, or loses the right to order, who goes on with it.
+    The order is locked already.
     """
     before, now_theirs = order.contact_id, contact_id or order.contact_id
-    session.execute(select(Contact.id).where(Contact.id == now_theirs).with_for_update(read=True))
+    lock_account(session, order.account_id)
     require(session, order, now_theirs)
     if now_theirs == before:
         return {}

@@ -29,7 +29,7 @@ from tasks.personal_data import erasure, holdings
 from tasks.personal_data.erasure import Erased, NotErasable
 from tasks.personal_data.person import Person
 from tasks.quotes import support_case
-from tasks.upstream import seats, who_orders
+from tasks.upstream import payment_details, seats, who_orders
 from tasks.vat import unsent_letters
 from tests.invoices.documents import documents, one, pdf
 from tests.support.disputes import happens
@@ -854,6 +854,7 @@ def test_an_erasure_waits_for_the_order_that_the_person_goes_on_with(
     order_id = world.place(ada, purchase("desk", "team", 10))
     world.run(order_id)
     bob = add_contact(world, ada, "bob@customer.example")
+    stored = payment_details.store(ada.account_id, "pm_card_visa")
     may, erasing = who_orders.require, list[Future[Erased]]()
     with ThreadPoolExecutor(1) as pool, world.begin() as session:
 
@@ -863,7 +864,7 @@ def test_an_erasure_waits_for_the_order_that_the_person_goes_on_with(
             until_it_waits_for(session, erasing[0])
 
         monkeypatch.setattr(who_orders, "require", and_then_they_are_erased)
-        placement.pay_again(session, order_id=order_id, contact_id=bob)
+        placement.pay_again(session, order_id=order_id, token="pm_card_visa", stored=stored, contact_id=bob)
         session.commit()
         with pytest.raises(NotErasable, match="is open: let it end"):
             erasing[0].result(timeout=240)
