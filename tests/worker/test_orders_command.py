@@ -1,6 +1,7 @@
 """`prorata orders`: the whole story with what the provider says now, and who did what and why."""
 
 import json
+from uuid import UUID
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -21,7 +22,7 @@ from tests.support.command import SETTINGS, prorata_of_its_own
 from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.payment import given_up_and_paid_late, refund_by_hand
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, turns_out_invalid
-from tests.support.world import World, change, purchase, trial
+from tests.support.world import Customer, World, change, purchase, trial
 from worker.commands import orders
 
 pytestmark = pytest.mark.usefixtures("plugged_in")
@@ -320,14 +321,20 @@ def test_whoever_settles_a_refund_that_failed_after_its_notice_is_told_to_write(
     assert world.mails(ada) == letters
 
 
-def test_whoever_settles_what_failed_since_the_rest_was_recorded_is_told_how_much_that_is(world: World) -> None:
-    ada = world.customer()
+def settled_as_lost_but_for_a_part(world: World, ada: Customer) -> tuple[UUID, str]:
+    """An order and its charge: 19.00 of it went to the card, the bank has the rest, and an operator has recorded that."""
     order_id = world.buy(ada, purchase()).id
     charge = world.charge_ref(order_id)
     refund_by_hand(world, order_id, 19_00)
     world.stripe.control("dispute", payment_intent=charge, status="lost", amount=100_00)
+    run("refunded-outside", order_id, "--why", "dispute lost")
+    return order_id, charge
+
+
+def test_whoever_settles_what_failed_since_the_rest_was_recorded_is_told_how_much_that_is(world: World) -> None:
+    ada = world.customer()
+    order_id, charge = settled_as_lost_but_for_a_part(world, ada)
     settled = ("refunded-outside", order_id, "--why", "dispute lost")
-    run(*settled)
     assert world.run(order_id).status is OrderStatus.REFUNDED
     comes_back(world, ada, 19_00)
     world.notify(charge, "refund.failed")
@@ -346,12 +353,8 @@ def test_whoever_settles_what_failed_once_the_order_ended_without_its_notice_is_
     world: World,
 ) -> None:
     ada = world.customer()
-    order_id = world.buy(ada, purchase()).id
-    charge = world.charge_ref(order_id)
-    refund_by_hand(world, order_id, 19_00)
-    world.stripe.control("dispute", payment_intent=charge, status="lost", amount=100_00)
+    order_id, charge = settled_as_lost_but_for_a_part(world, ada)
     settled = ("refunded-outside", order_id, "--why", "dispute lost")
-    run(*settled)
     comes_back(world, ada, 19_00)
     world.notify(charge, "refund.failed")
     with pytest.raises(Misconfigured):
