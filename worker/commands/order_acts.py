@@ -176,7 +176,7 @@ def refunded_outside(
             print_json({"id": order_id, "charge": charge, "owed_minor": owed and owed[0]})
             return
         typer.echo("Recorded; the order stays as it is.")
-        if owed:
+        if owed and paid is None:
             _say_owed(*owed)
         return
     recorded = outside_refunds.settle(order_id, by=by, why=why, rest_paid=rest_paid, paid=paid)
@@ -196,7 +196,7 @@ def refunded_outside(
             "The provider could not be asked whether it also gave the money back: look in its dashboard.", err=True
         )
     typer.echo(_TOLD_BEFORE if told_before else _not_told(order.number) if has_ended else _TOLD_NOW)
-    if recorded.owed_minor:
+    if recorded.owed_minor and paid is None:
         _say_owed(recorded.owed_minor, recorded.currency, vat_minor=recorded.vat_minor)
 
 
