@@ -44,6 +44,7 @@ PREFIX = "prk_"
 _FEWEST_DIFFERENT: Final = 8
 """characters: of one made at random, even of 32 hexadecimal digits, that few are as good as impossible"""
 _MANY: Final = 1_000
+"""accounts of a key, changed at once, after which the statistics of before mislead PostgreSQL"""
 _LOOKS_LIKE_A_KEY: Final = re.compile(rf"{PREFIX}\S{{32}}")
 
 

@@ -184,12 +184,18 @@ def test_one_beside_a_dispute_of_all_is_not_missed(world: World) -> None:
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
 
 
-def test_one_of_an_unexpected_charge_is_recorded(world: World) -> None:
-    ada = world.customer()
+def unexpected_charge_given_back_in_parts(world: World, ada: Customer) -> tuple[UUID, str]:
+    """Of which order, and its ref: 50.00 of it in the Dashboard, and what was left by a transfer that is recorded."""
     order_id, late = given_up_and_paid_late(world, ada)
     world.run(order_id)
     refund_in_dashboard(world, late, 50_00)
     unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
+    return order_id, late
+
+
+def test_one_of_an_unexpected_charge_is_recorded(world: World) -> None:
+    ada = world.customer()
+    order_id, late = unexpected_charge_given_back_in_parts(world, ada)
     assert fails(world, ada, late, 50_00) == [(world.order(order_id).number, "50.00 EUR")]
     assert named(world) == [(UNEXPECTED, "11900", "6900")]
     assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (50_00, "EUR")
@@ -263,10 +269,7 @@ def test_what_the_bank_has_of_what_was_recorded_as_refunded_is_recorded_and_noth
 
 def test_what_the_bank_has_of_an_unexpected_charge_instead_of_a_refund_is_recorded(world: World) -> None:
     ada = world.customer()
-    order_id, late = given_up_and_paid_late(world, ada)
-    world.run(order_id)
-    refund_in_dashboard(world, late, 50_00)
-    unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
+    order_id, late = unexpected_charge_given_back_in_parts(world, ada)
     assert fails_disputed(world, ada, late, 50_00) == []
     assert ends(world, late, "lost", 50_00) == []
     assert unexpected_refunds.settle(order_id, late, by="Olga", why="dispute lost") == (0, "EUR")
