@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from tasks import wiring
+from tests.support.engines import engine_for
 from tests.support.world import World
 from worker.database import Transactions
 from worker.embedded import PostgresServer
@@ -26,7 +27,7 @@ def backed_up(world: World, postgres_server: PostgresServer) -> Iterator[BackUp]
             here.dispose()
             name = f"{here.url.database}_backup"
             with left_alone(postgres_server, str(here.url.database)):
-                kept = create_engine(postgres_server.create_database(name, template=here.url.database))
+                kept = engine_for(postgres_server.create_database(name, template=here.url.database), pool_size=5)
             exits.callback(postgres_server.drop_database, name)
             exits.callback(kept.dispose)
 
