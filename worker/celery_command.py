@@ -3,9 +3,12 @@
 Celery looks there first for `--app`, and so for each module that this imports. It is imported here, before Celery looks for it.
 """
 
-from celery.__main__ import main
+from worker import heap
 
-import worker.app  # noqa: F401
+with heap.loading():
+    from celery.__main__ import main
+
+    import worker.app  # noqa: F401
 
 if __name__ == "__main__":
     main()

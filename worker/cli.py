@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 from typer.core import TyperGroup
 
+from worker import heap
 from worker.commands import failures
 from worker.commands.utf8 import taking_utf8
 from worker.logs import set_up_logging
@@ -45,7 +46,8 @@ class _Commands(Mapping[str, Any]):
     """By name, each loaded when it is asked for."""
 
     def __getitem__(self, name: str) -> Any:
-        return _loaded(name, resolve_name(COMMANDS[name]))
+        with heap.loading():
+            return _loaded(name, resolve_name(COMMANDS[name]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(COMMANDS)
@@ -109,7 +111,3 @@ def _options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(failures.run(lambda: app(arguments)))
-
-
-if __name__ == "__main__":
-    main()

@@ -64,7 +64,7 @@ def beat_command() -> list[str]:
 
 
 def api_command(*, host: str, port: int) -> list[str]:
-    return [*python("worker.cli"), "api", f"--host={host}", f"--port={port}"]
+    return [*python("worker.entry"), "api", f"--host={host}", f"--port={port}"]
 
 
 SHOWN_IN_FLOWER = 20_000

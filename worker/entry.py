@@ -6,6 +6,7 @@ import sys
 from pkgutil import resolve_name
 from typing import Any
 
+from worker import heap
 from worker.commands.exit_status import INTERRUPTED
 
 
@@ -13,7 +14,8 @@ def main() -> None:
     waits = signal.getsignal(signal.SIGINT)
     if waits is signal.default_int_handler:  # else whoever started it has it ignored
         signal.signal(signal.SIGINT, _end)
-    run = resolve_name("worker.cli:main")
+    with heap.loading():
+        run = resolve_name("worker.cli:main")
     signal.signal(signal.SIGINT, waits)
     run()
 
@@ -22,3 +24,7 @@ def _end(*_: Any) -> None:
     """At once: an import may turn a KeyboardInterrupt into other errors, and nothing has begun that needs an orderly end."""
     sys.stderr.write("Interrupted.\n")
     os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

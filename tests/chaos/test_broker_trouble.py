@@ -40,7 +40,7 @@ class Running:
 
     def is_healthy(self, within: float = 5.0, **changed: str) -> bool:
         return self.answers(
-            [sys.executable, "-m", "worker.cli", "worker-health", "orders", f"--within={within}"], **changed
+            [sys.executable, "-m", "worker.entry", "worker-health", "orders", f"--within={within}"], **changed
         )
 
     def answers(self, command: list[str], **changed: str) -> bool:

@@ -68,7 +68,7 @@ def plain(postgres_server: PostgresServer, redis_server: RedisServer, fresh_data
 
 def prorata(*words: str, variables: dict[str, str]) -> tuple[int, str]:
     """Exit status, and what it said of errors."""
-    command = [sys.executable, "-m", "worker.cli", *words]
+    command = [sys.executable, "-m", "worker.entry", *words]
     ended = subprocess.run(
         command, env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=240
     )

@@ -127,7 +127,7 @@ def _forget() -> None:
 
 
 def prorata_command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "worker.cli", *words]
+    return [sys.executable, "-m", "worker.entry", *words]
 
 
 def interruptible(*words: str) -> list[str]:
@@ -137,7 +137,7 @@ def interruptible(*words: str) -> list[str]:
 
 _INTERRUPTIBLE = """
 import signal
-from worker.cli import main
+from worker.entry import main
 signal.signal(signal.SIGINT, signal.default_int_handler)
 main()
 """
@@ -166,7 +166,7 @@ def _at_a_terminal(columns: int, words: Sequence[str], chosen: Mapping[str, str]
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PRORATA_", "COLUMNS"))}
-    command = [sys.executable, "-m", "worker.cli", *words]
+    command = [sys.executable, "-m", "worker.entry", *words]
     env = inherited | {"TERM": "xterm"} | dict(chosen)
     with ExitStack() as opened:
         stdout = opened.enter_context(into.open("wb")) if into else theirs

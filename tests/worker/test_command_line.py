@@ -167,7 +167,7 @@ def test_a_file_may_come_by_standard_input_whatever_that_is(what: str) -> None:
     with ours, theirs:
         ours.sendall(b"products: {board: {}}\naccounts: {nordwind: {}}\n")
         ours.shutdown(socket.SHUT_WR)
-        command = [sys.executable, "-m", "worker.cli", what, "load", "/dev/stdin"]
+        command = [sys.executable, "-m", "worker.entry", what, "load", "/dev/stdin"]
         ended = subprocess.run(command, stdin=theirs.fileno(), capture_output=True, text=True, check=False, timeout=240)
     assert ended.returncode == 1
     assert "is missing" in ended.stderr

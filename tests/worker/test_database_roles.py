@@ -101,7 +101,7 @@ def test_production_says_at_its_start_that_its_role_may_do_too_much(
 ) -> None:
     with Supervisor(tmp_path) as processes:
         port = processes.port()
-        command = [sys.executable, "-m", "worker.cli", "api", f"--port={port}"]
+        command = [sys.executable, "-m", "worker.entry", "api", f"--port={port}"]
         ready = http_ok(f"http://127.0.0.1:{port}/healthz")
         env = in_production(login(superuser_url, role))
         assert (WARNING in processes.start("api", command, env=env, ready=ready, deadline=240).output()) is warned

@@ -23,7 +23,7 @@ def limited(limit: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_worker_that_could_work_on_nothing_does_not_start_and_says_what_to_do() -> None:
-    ended = limited(40, "-m", "worker.cli", "worker")
+    ended = limited(40, "-m", "worker.entry", "worker")
     assert (ended.returncode, ended.stderr) == (
         1,
         "A worker may open 40 files here, and needs 122: "
@@ -32,7 +32,7 @@ def test_a_worker_that_could_work_on_nothing_does_not_start_and_says_what_to_do(
 
 
 def test_a_pool_of_processes_that_could_not_start_all_of_them_does_not_start() -> None:
-    ended = limited(100, "-m", "worker.cli", "worker", "orders", "-c", "30")
+    ended = limited(100, "-m", "worker.entry", "worker", "orders", "-c", "30")
     assert (ended.returncode, ended.stderr.partition(":")[0]) == (
         1,
         "A worker may open 100 files here, and needs 230",

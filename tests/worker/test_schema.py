@@ -92,7 +92,7 @@ def api(processes: Supervisor) -> Callable[[str], str]:
     def serving(database: str) -> str:
         """What `prorata api` has written by the time it serves."""
         port = processes.port()
-        command = [sys.executable, "-m", "worker.cli", "api", f"--port={port}"]
+        command = [sys.executable, "-m", "worker.entry", "api", f"--port={port}"]
         return processes.start(
             "api", command, env=of(database), ready=http_ok(f"http://127.0.0.1:{port}/healthz"), deadline=240
         ).output()
