@@ -26,7 +26,7 @@ def freeze_documents(first: FromClause, *others: FromClause) -> None:
     """Freeze the tables of issued documents, by triggers created with them. `first` is created before the others, which refer to it."""
     _with_function(first, "refuse_change_of_issued", _ISSUED)
     for table in (first, *others):
-        _freeze(cast("Table", table), "refuse_change_of_issued()")
+        _freeze(table, "refuse_change_of_issued()")
 
 
 def append_only(table: FromClause, *, because: str, instead: str) -> None:
@@ -34,14 +34,14 @@ def append_only(table: FromClause, *, because: str, instead: str) -> None:
 
     because, instead: the beginning and the end of the error message; what was refused stands between them.
     """
-    _freeze(cast("Table", table), f"refuse_change('{because}', '{instead}')")
+    _freeze(table, f"refuse_change('{because}', '{instead}')")
 
 
 def freeze_column(table: FromClause, column: str, *, trigger: str, because: str, instead: str) -> None:
     """Refuse changes to one column. The trigger does not fire on an UPDATE that does not name the column."""
     _with_function(table, "refuse_change", _ANY)
     _at(
-        cast("Table", table),
+        table,
         "after_create",
         f"CREATE TRIGGER {trigger} BEFORE UPDATE OF {column} ON {cast('Table', table).name} FOR EACH ROW"
         f" WHEN (OLD.{column} IS DISTINCT FROM NEW.{column}) EXECUTE FUNCTION refuse_change('{because}', '{instead}')",
@@ -49,24 +49,16 @@ def freeze_column(table: FromClause, column: str, *, trigger: str, because: str,
 
 
 def _with_function(table: FromClause, name: str, definition: str) -> None:
-    _at(cast("Table", table), "after_create", definition)
-    _at(cast("Table", table), "after_drop", f"DROP FUNCTION IF EXISTS {name}()")
+    _at(table, "after_create", definition)
+    _at(table, "after_drop", f"DROP FUNCTION IF EXISTS {name}()")
 
 
-def _freeze(table: Table, function: str) -> None:
-    _at(
-        table,
-        "after_create",
-        f"CREATE TRIGGER {table.name}_are_frozen BEFORE UPDATE OR DELETE ON {table.name} FOR EACH ROW"
-        f" EXECUTE FUNCTION {function}",
-    )
-    _at(
-        table,
-        "after_create",
-        f"CREATE TRIGGER {table.name}_are_kept BEFORE TRUNCATE ON {table.name} FOR EACH STATEMENT"
-        f" EXECUTE FUNCTION {function}",
-    )
+def _freeze(table: FromClause, function: str) -> None:
+    name = cast("Table", table).name
+    for are, refused, each in (("frozen", "UPDATE OR DELETE", "ROW"), ("kept", "TRUNCATE", "STATEMENT")):
+        trigger = f"CREATE TRIGGER {name}_are_{are} BEFORE {refused} ON {name} FOR EACH {each}"
+        _at(table, "after_create", f"{trigger} EXECUTE FUNCTION {function}")
 
 
-def _at(table: Table, moment: str, statement: str) -> None:
+def _at(table: FromClause, moment: str, statement: str) -> None:
     event.listen(table, moment, DDL(statement.replace("%", "%%")))  # type: ignore[no-untyped-call]
