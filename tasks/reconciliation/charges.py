@@ -13,8 +13,8 @@ from models.states import TAKEN_BACK, AttemptStatus, RefundState
 from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import TAKES, Charge, ChargeStatus, Unreadable
-from tasks.reconciliation.unseen import Recorded, unseen
-from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
+from tasks.reconciliation.unseen import unseen
+from tasks.reconciliation.words import NOTHING, numbers, told, where
 from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.wiring import begin, payments
 
@@ -28,7 +28,7 @@ def check_charges(session: Session, charges: Sequence[Charge | Unreadable]) -> F
         row = attempts.get(charge.ref) or _attempt_without(session, charge)
         back = 0 if charge.order_id in known else _went_back_minor(charge)
         if not _agree(session, charge, row, back):
-            taken, written = _taken(charge, back), NOTHING if row is None else _written(row)
+            taken, written = _taken(charge, back), NOTHING if row is None else told(row)
             yield from differs(Check.CHARGE, where(charge.order_id, known), f"charge {charge.ref}", taken, written)
 
 
@@ -51,7 +51,7 @@ def check_missing_charges(
     for done, row in enumerate(missing, start=1):
         say(f"looking up charge {done} of {len(missing)} that were not listed")
         if not _stands(row.ref):
-            yield from differs(Check.CHARGE, where(row.order_id, known), f"charge {row.ref}", NOTHING, _written(row))
+            yield from differs(Check.CHARGE, where(row.order_id, known), f"charge {row.ref}", NOTHING, told(row))
 
 
 def _attempt_without(session: Session, charge: Charge | Unreadable) -> ChargeAttempt | None:
@@ -111,8 +111,4 @@ def _went_back_minor(charge: Charge | Unreadable) -> int:
 
 def _taken(charge: Charge | Unreadable, back_minor: int) -> str:
     back = f", of which {back_minor} went back" if back_minor else ""
-    return f"{told_by_provider(charge)}{back}"
-
-
-def _written(row: ChargeAttempt | Recorded) -> str:
-    return told(row.status, row.amount_minor, row.currency)
+    return f"{told(charge)}{back}"

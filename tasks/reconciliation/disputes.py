@@ -12,7 +12,7 @@ from models.states import AttemptStatus, DisputeStatus
 from models.timeline_kinds import Kind
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Dispute
-from tasks.reconciliation.words import NOTHING, numbers, told_by_provider, where
+from tasks.reconciliation.words import NOTHING, numbers, told, where
 from tasks.refunds import contested, disputes, refunded
 
 
@@ -25,9 +25,7 @@ def check_disputes(session: Session, found: Sequence[tuple[Dispute, UUID]]) -> F
         counted = dispute.status is DisputeStatus.LOST and _counts(session, dispute)
         if not noted or counted:
             written = f"noted as {dispute.status}, but counted as taken" if noted else NOTHING
-            yield from differs(
-                Check.CHARGE, where(order_id, known), f"dispute {dispute.ref}", told_by_provider(dispute), written
-            )
+            yield from differs(Check.CHARGE, where(order_id, known), f"dispute {dispute.ref}", told(dispute), written)
 
 
 def _counts(session: Session, dispute: Dispute) -> bool:

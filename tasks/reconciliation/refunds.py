@@ -16,7 +16,7 @@ from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import Dispute, Refund, RefundStatus, Unreadable
 from tasks.reconciliation.unseen import Recorded, unseen
-from tasks.reconciliation.words import NOTHING, numbers, told, told_by_provider, where
+from tasks.reconciliation.words import NOTHING, numbers, told, where
 from tasks.refunds import refunds_elsewhere
 from tasks.refunds.refunded import SETTLED_OUTSIDE
 from tasks.wiring import begin, payments
@@ -47,8 +47,8 @@ def check_refunds(session: Session, refunds: _Ours) -> Found:
         row = session.scalar(select(RefundAttempt).where(RefundAttempt.ref == refund.ref))
         if not _agree(session, refund, order_id, row):
             given, written = (
-                told_by_provider(refund),
-                _noted(session, refund, order_id) if row is None else _written(row),
+                told(refund),
+                _noted(session, refund, order_id) if row is None else told(row),
             )
             by = "by Prorata" if refunds_elsewhere.is_by_us(order_id, refund) else "elsewhere"
             named = f"refund {refund.ref} (made {by})"
@@ -94,7 +94,7 @@ def check_missing_refunds(
         say(f"looking up refund {done} of {len(missing)} that were not listed")
         if not _stands(row, _made(row.charge_ref)):
             named = f"refund {row.ref or row.key}"
-            yield from differs(Check.REFUND, where(row.order_id, known), named, NOTHING, _written(row))
+            yield from differs(Check.REFUND, where(row.order_id, known), named, NOTHING, told(row))
 
 
 def _made(charge_ref: str | None) -> Sequence[Refund]:
@@ -118,7 +118,3 @@ def _noted(session: Session, refund: Refund | Unreadable, order_id: UUID) -> str
     if timeline.is_noted(session, order_id, Kind.REFUND_UNKNOWN, {"refund": refund.ref}):
         return "noted as not known"
     return "noted as made elsewhere" if refunds_elsewhere.has_gone(session, order_id, refund.ref) else NOTHING
-
-
-def _written(row: RefundAttempt | Recorded) -> str:
-    return told(row.status, row.amount_minor, row.currency)

@@ -8,20 +8,18 @@ from sqlalchemy import ARRAY, Uuid, cast, func, select
 from sqlalchemy.orm import Session
 
 from models.orders import Order
+from models.payments import ChargeAttempt, RefundAttempt
 from tasks.ports import Charge, Dispute, Refund, Unreadable
+from tasks.reconciliation.unseen import Recorded
 
 NOTHING: Final = "nothing"
 
 
-def told(status: str, amount_minor: int, currency: str) -> str:
+def told(made: Charge | Refund | Dispute | ChargeAttempt | RefundAttempt | Recorded | Unreadable) -> str:
     """`succeeded: 11900 EUR`, in minor units as all of `prorata ledger verify` is."""
-    return f"{status}: {amount_minor} {currency}"
-
-
-def told_by_provider(made: Charge | Refund | Dispute | Unreadable) -> str:
     if isinstance(made, Unreadable):
         return f"{made.status}, which this release cannot read"
-    return told(made.status, made.amount_minor, made.currency)
+    return f"{made.status}: {made.amount_minor} {made.currency}"
 
 
 def numbers(session: Session, order_ids: Iterable[UUID | None]) -> dict[UUID, int]:
