@@ -20,16 +20,15 @@ def prorata(
     *,
     load: str = "benchmarks.peers.prorata:ProrataLoad",
     workers: Mapping[str, list[str]] | None = None,
-    chosen: Mapping[str, str] | None = None,
     giving_way: bool = False,
 ) -> Peer:
-    """workers: command lines by name, in place of its usual two. chosen: PRORATA_ variables to set otherwise than usual.
+    """workers: command lines by name, in place of its usual two.
 
     giving_way: whether workers leave the processors to other processes that want them, as docker-compose.yml has it.
     """
 
     def arrange(setting: Setting) -> Processes:
-        here = Surroundings.of(setting, chosen)
+        here = Surroundings.of(setting)
         own = here.own()
         if workers is not None:
             others = [process for process in own if not process.name.startswith("worker-")]

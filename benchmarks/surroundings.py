@@ -1,6 +1,5 @@
 """One Prorata on given servers: its ports, its variables, the stand-ins it talks to."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +16,10 @@ class Surroundings:
     folder: Path
 
     @classmethod
-    def of(cls, setting: Setting, chosen: Mapping[str, str] | None = None) -> "Surroundings":
+    def of(cls, setting: Setting) -> "Surroundings":
         ports = Ports.reserved(setting.reserve_port)
         urls = {"database_url": setting.database_url, "broker_url": setting.broker_url}
-        return cls(ports, variables(ports, **urls, chosen=chosen or {}), setting.folder)
+        return cls(ports, variables(ports, **urls, chosen={}), setting.folder)
 
     def world(self) -> list[Process]:
         return parts.stand_ins(self.ports, self.variables, self.folder)
