@@ -18,7 +18,7 @@ _RESERVED_AND_RELEASED = Prepared[int](
 )
 
 
-def reserve(session: Session, order: Order, step: Step) -> None:
+def reserve(session: Session, order: Order) -> None:
     """Reserve the order's share of the balance, once per revision. Raises BalanceTooLow."""
     if order.balance_used_minor:
         ledger.post_for(
@@ -28,7 +28,7 @@ def reserve(session: Session, order: Order, step: Step) -> None:
             -order.balance_used_minor,
             cause=Cause.RESERVE,
             revision=order.revision,
-            step=step,
+            step=Step.COMPUTE_PRORATION,
         )
 
 

@@ -54,7 +54,7 @@ def _compute(session: Session, order: Order) -> Outcome:
     sold_to = priced.sold_to.as_json()
     progress.sell_to(session, order, sold_to, vat_number=priced.vat.number, vat_set_aside=set_aside)
     try:
-        reservation.reserve(session, order, THIS)
+        reservation.reserve(session, order)
     except BalanceTooLow:
         return fresh_quote.propose(session, order, lines=lines, differs=["balance_used_minor"])
     return done(session, order, facts={"net_minor": order.net_minor, "due_minor": order.due_minor})

@@ -24,14 +24,14 @@ def tax(*, net_minor: int, rate: Decimal) -> int:
     net_minor: zero or more; the tax of a credit is the tax of its amount, given back.
     Raises WrongType, NegativeAmount, RuleError for a rate outside 0 to 100.
     """
-    return round_half_up(amount("net_minor", net_minor) * percent("rate", rate))
+    return round_half_up(amount("net_minor", net_minor) * _share(rate))
 
 
-def percent(name: str, rate: Decimal) -> Fraction:
-    """`rate` percent as a share: 19 -> 19/100. Decimal or int, 0 to 100; name: for the error message."""
+def _share(rate: Decimal) -> Fraction:
+    """`rate` percent as a share: 19 -> 19/100. Decimal or int, 0 to 100."""
     if not isinstance(rate, Decimal | int):
-        raise WrongType(f"{name} must be a Decimal of percent (19 for 19 %), got {type(rate).__name__} {rate!r}")
-    share = exact(name, rate) / 100
+        raise WrongType(f"rate must be a Decimal of percent (19 for 19 %), got {type(rate).__name__} {rate!r}")
+    share = exact("rate", rate) / 100
     if not 0 <= share <= 1:
-        raise RuleError(f"{name} must be 0 to 100 percent, got {rate}")
+        raise RuleError(f"rate must be 0 to 100 percent, got {rate}")
     return share

@@ -26,7 +26,7 @@ from tasks.upstream.request import RequestRefused
 from tasks.wiring import begin, exact_now
 from worker.commands import order_views
 from worker.commands.options import AsJson, By, Why, WhyIfKnown, not_blank
-from worker.commands.progress_bar import waiting
+from worker.commands.progress_bar import waiting_for_mail_server
 from worker.commands.screen import print_json
 from worker.commands.which_order import Which, order_named
 from worker.wiring import plug_in_from_settings
@@ -123,7 +123,7 @@ def send_letter(
     """Send a letter of an order that has ended once more, to the contact who ordered or to another one."""
     plug_in_from_settings()
     order_id = order_named(which)
-    with waiting("the mail server"):
+    with waiting_for_mail_server():
         sent = letters_again.send_again(order_id, kind, by=by, why=why, to_contact=to_contact)
     if as_json:
         print_json({"id": order_id, "sent": sent})

@@ -24,10 +24,10 @@ def progress(*, beside_rows: bool = False) -> Progress:
 
 
 @contextmanager
-def waiting(whom: str) -> Iterator[None]:
-    """whom: whose answer may take minutes."""
+def waiting_for_mail_server() -> Iterator[None]:
+    """Its answer may take minutes."""
     screen = Console(stderr=True)
-    with screen.status(f"waiting for {whom}") if screen.is_terminal else nullcontext():
+    with screen.status("waiting for the mail server") if screen.is_terminal else nullcontext():
         yield
 
 
