@@ -14,7 +14,7 @@ from tasks.letters.explain_tax import tax_sentences
 from tasks.letters.payment_words import how_it_is_paid
 from tasks.letters.status_texts import briefly
 from tasks.letters.telling import Telling
-from tasks.letters.wording import Wording
+from tasks.letters.wording import Wording, mark
 
 
 def sentences(line: PricedLine, telling: Telling) -> tuple[str, ...]:
@@ -36,14 +36,9 @@ def sentences(line: PricedLine, telling: Telling) -> tuple[str, ...]:
 
 
 def _bought(telling: Telling, now_paid: dict[str, str]) -> str:
-    if telling.in_effect:
-        return telling.w.say(
-            "You bought %(plan)s, for the period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
-            **now_paid,
-        )
-    return telling.w.say(
-        "You buy %(plan)s, for the period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.", **now_paid
-    )
+    bought = mark("You bought %(plan)s, for the period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.")
+    buys = mark("You buy %(plan)s, for the period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.")
+    return telling.w.say(bought if telling.in_effect else buys, **now_paid)
 
 
 def _trial_replaced(line: PricedLine, telling: Telling) -> tuple[str, ...]:
@@ -54,15 +49,9 @@ def _trial_replaced(line: PricedLine, telling: Telling) -> tuple[str, ...]:
 
 
 def _changed(telling: Telling, now_paid: dict[str, str]) -> str:
-    if telling.in_effect:
-        return telling.w.say(
-            "You now have %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
-            **now_paid,
-        )
-    return telling.w.say(
-        "You change to %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.",
-        **now_paid,
-    )
+    has = mark("You now have %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.")
+    to = mark("You change to %(plan)s, for a new period from %(start)s to %(end)s: %(seats)s × %(unit)s = %(charge)s.")
+    return telling.w.say(has if telling.in_effect else to, **now_paid)
 
 
 def _trial(line: PricedLine, telling: Telling) -> tuple[str, ...]:
