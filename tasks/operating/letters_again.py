@@ -107,20 +107,25 @@ def _which(session: Session, order: Order, kind: LetterKind | None) -> LetterKin
         raise NotPossible(f"order {order.number} has no {kind} to send again; it has: {listed}")
     if kind not in is_true:
         raise NotPossible(f"order {order.number} is {order.status}, which its {kind} does not say")
-    if kind is LetterKind.CONFIRMATION:
-        _refuse_if_replaced(session, order)
-    if kind is LetterKind.REFUND_NOTICE:
-        _refuse_if_untrue(session, order)
-    if kind is LetterKind.TRIAL_WELCOME:
-        _refuse_if_over(session, order)
-    if kind is LetterKind.SEAT_PROMPT and not still_true.seats_to_assign(session, order):
-        raise NotPossible(f"order {order.number} has no seats to assign any more")
-    if kind is LetterKind.VAT_CORRECTION and unsent_letters.is_under_way(session, order.id):
-        raise NotPossible(
-            f"the {kind} of order {order.number} is just being sent by itself: "
-            f"`prorata orders show {order.number}` says what comes of it"
-        )
+    if why := _why_not(session, order, kind):
+        raise NotPossible(why)
     return kind
+
+
+def _why_not(session: Session, order: Order, kind: LetterKind) -> str | None:
+    """Why a letter that the order has, and whose kind goes with how it ended, is not to be sent all the same."""
+    match kind:
+        case LetterKind.CONFIRMATION:
+            return _why_replaced(session, order)
+        case LetterKind.REFUND_NOTICE:  # it says what the customer's bank returns, and what went to the card
+            return turned_disputes.why_untrue(session, order) or fallen_short.why_untrue(session, order)
+        case LetterKind.TRIAL_WELCOME if not still_true.trials(session, order):
+            return _why_over(session, order)
+        case LetterKind.SEAT_PROMPT if not still_true.seats_to_assign(session, order):
+            return f"order {order.number} has no seats to assign any more"
+        case LetterKind.VAT_CORRECTION if unsent_letters.is_under_way(session, order.id):
+            return f"the {kind} of order {order.number} is just being sent by itself: `prorata orders show {order.number}` says what comes of it"
+    return None
 
 
 def _says(kind: LetterKind, ended: OrderStatus) -> bool:
@@ -128,29 +133,22 @@ def _says(kind: LetterKind, ended: OrderStatus) -> bool:
     return ended is OrderStatus.COMPLETED or kind is LetterKind.REFUND_NOTICE
 
 
-def _refuse_if_replaced(session: Session, order: Order) -> None:
-    """The confirmation would bring, and have paid, an invoice that a correction has taken back. Raises NotPossible."""
+def _why_replaced(session: Session, order: Order) -> str | None:
+    """The confirmation would bring, and have paid, an invoice that a correction has taken back."""
     in_force = invoicing.document_in_force(session, order)
-    if in_force is not None and in_force.corrects_number is not None:
-        raise NotPossible(
-            f"{in_force.corrects_number}, which the {LetterKind.CONFIRMATION} of order {order.number} brings, "
-            f"was replaced by {in_force.number}; its {LetterKind.VAT_CORRECTION} says that"
-        )
+    if in_force is None or in_force.corrects_number is None:
+        return None
+    return (
+        f"{in_force.corrects_number}, which the {LetterKind.CONFIRMATION} of order {order.number} brings, "
+        f"was replaced by {in_force.number}; its {LetterKind.VAT_CORRECTION} says that"
+    )
 
 
-def _refuse_if_untrue(session: Session, order: Order) -> None:
-    """The notice says what the customer's bank returns, and what went to the card. Raises NotPossible if either is true no more."""
-    if why := turned_disputes.why_untrue(session, order) or fallen_short.why_untrue(session, order):
-        raise NotPossible(why)
-
-
-def _refuse_if_over(session: Session, order: Order) -> None:
-    """The welcome says that a trial runs and costs nothing. Raises NotPossible."""
-    if still_true.trials(session, order):
-        return
+def _why_over(session: Session, order: Order) -> str:
+    """The welcome says that a trial runs and costs nothing, and none does."""
     statuses = {held.status_at(now()) for held in order_cache.subscriptions(session, order).values()}
     ended = SubscriptionStatus.TRIAL_ENDED in statuses
-    raise NotPossible(f"the trial of order {order.number} {'has ended' if ended else 'was subscribed since'}")
+    return f"the trial of order {order.number} {'has ended' if ended else 'was subscribed since'}"
 
 
 def _another_id(session: Session, order: Order, kind: LetterKind) -> str:
