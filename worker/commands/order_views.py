@@ -8,7 +8,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from models.invoices import Invoice, Receivable
+from models.ledger import LedgerMovement
 from models.orders import Order, OrderLine
+from models.payments import ChargeAttempt, RefundAttempt
 from models.rules.currency import major
 from models.states import OrderStatus
 from tasks.invoices.corrected import corrected
@@ -44,12 +46,8 @@ def status_line(order: Order) -> str:
 
 _LISTED = (
     *(Column(heading) for heading in ("order", "placed (UTC)", "account", "what", "standing")),
-    *(
-        Column("net", right=True, spare=True),
-        Column("tax", right=True, spare=True),
-        Column("due", right=True),
-        Column(""),
-    ),
+    *(Column("net", right=True, spare=True), Column("tax", right=True, spare=True), Column("due", right=True)),
+    Column(""),
 )
 
 
@@ -75,10 +73,10 @@ def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[Rend
     yield _titled("Lines", "what", "net", "tax", "total", rows=[_line(line, order.currency) for line in order.lines])
     yield _settlement(order)
     attempts = [
-        *((f"charge {c.attempt}", major(c.amount_minor, c.currency), c.currency, c.status, c.key, c.ref or c.decline_code or "") for c in told.charges),
-        *((f"refund {r.attempt}", major(r.amount_minor, r.currency), r.currency, r.status, r.key, r.ref or "") for r in told.refunds),
-        *((f"balance {m.kind}", major(m.amount_minor, m.currency), m.currency, "", m.cause, "") for m in told.movements),
-    ]  # fmt: skip
+        *((f"charge {c.attempt}", *_amount(c), c.status, c.key, c.ref or c.decline_code or "") for c in told.charges),
+        *((f"refund {r.attempt}", *_amount(r), r.status, r.key, r.ref or "") for r in told.refunds),
+        *((f"balance {m.kind}", *_amount(m), "", m.cause, "") for m in told.movements),
+    ]
     yield _titled("Money", "what", "amount", "", "status", "key", "provider's id", rows=attempts)
     yield _provider(at_provider)
     checks = [(c.number, c.status, moment(c.asked_at), c.consultation_number or "") for c in told.vat_checks]
@@ -87,9 +85,8 @@ def story(told: Story, at_provider: Sequence[AtProvider] | str) -> Iterator[Rend
     yield _titled("Documents", *columns, rows=[_document(*each) for each in told.documents])
     letters = [(letter.kind, letter.status, str(letter.attempts), letter.message_id) for letter in told.letters]
     yield _titled("Letters", "letter", "status", "tries", "Message-ID", rows=letters)
-    yield _titled(
-        "Timeline", "at (UTC)", "what", "", rows=[(moment(e.at), e.kind, _facts(e.facts)) for e in told.events]
-    )
+    events = [(moment(event.at), event.kind, _facts(event.facts)) for event in told.events]
+    yield _titled("Timeline", "at (UTC)", "what", "", rows=events)
 
 
 def order_as_json(order: Order, account: str) -> dict[str, Any]:
@@ -117,17 +114,12 @@ def dispute_as_json(dispute: Dispute) -> dict[str, Any]:
 def _provider(at_provider: Sequence[AtProvider] | str) -> RenderableType:
     if isinstance(at_provider, str):
         return f"The payment provider could not be asked: {plain(at_provider)}"
-    rows = [
-        (
-            f"{each.what} {each.attempt or ''}",
-            major(each.amount_minor, each.currency),
-            each.currency,
-            each.status,
-            each.ref,
-        )
-        for each in at_provider
-    ]
+    rows = [(f"{each.what} {each.attempt or ''}", *_amount(each), each.status, each.ref) for each in at_provider]
     return _titled("At the payment provider now", "what", "amount", "", "status", "provider's id", rows=rows)
+
+
+def _amount(of: ChargeAttempt | RefundAttempt | LedgerMovement | AtProvider) -> tuple[str, str]:
+    return major(of.amount_minor, of.currency), of.currency
 
 
 def _line(line: OrderLine, currency: str) -> tuple[str, ...]:
@@ -150,19 +142,9 @@ def _corrects(document: Invoice) -> str | None:
 
 def _document_as_json(document: Invoice, owed: Receivable | None) -> dict[str, Any]:
     """owed_...: what is, or was, to be paid by transfer."""
-    names = (
-        "number",
-        "kind",
-        "reason",
-        "issued_on",
-        "supplied_on",
-        "currency",
-        "net_minor",
-        "tax_minor",
-        "total_minor",
-    )
+    facts = ("number", "kind", "reason", "issued_on", "supplied_on", "currency")
     return {
-        **{name: getattr(document, name) for name in names},
+        **{name: getattr(document, name) for name in (*facts, "net_minor", "tax_minor", "total_minor")},
         "corrects": _corrects(document),
         "owed_minor": owed.amount_minor if owed else None,
         "owed_status": owed.status if owed else None,
