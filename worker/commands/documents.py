@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import date
 from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any
 
 import typer
@@ -29,14 +30,20 @@ documents = typer.Typer(help="Invoices and credit notes, for VAT returns.", no_a
 
 _TAXED = (Column("country"), Column("treatment"), Column("rate", right=True))
 _AMOUNTS = (Column("net", right=True), Column("VAT", right=True), Column(""))
-_DECLARED = (Column("corrects"), Column("country"), Column("rate", right=True), *_AMOUNTS)
-_CUSTOMER = (Column("VAT number"), Column("buyer"))
-_COLUMNS = (
-    *(Column("number"), Column("reason"), Column("issued on")),
-    *(Column("supplied on", spare=True), Column("declared on", spare=True), Column("buyer")),
-    *(Column("VAT number", spare=True), *_TAXED, *_AMOUNTS, Column("owed", spare=True)),
-)
-"""what a line has room for"""
+
+
+class _Shape(Enum):
+    """What a row is about. Its columns are what a line has room for."""
+
+    LEVIES = (
+        *(Column("number"), Column("reason"), Column("issued on")),
+        *(Column("supplied on", spare=True), Column("declared on", spare=True), Column("buyer")),
+        *(Column("VAT number", spare=True), *_TAXED, *_AMOUNTS, Column("owed", spare=True)),
+    )
+    SUM = (*_TAXED, *_AMOUNTS)
+    SUM_BY_VAT_NUMBER = (*_TAXED, Column("VAT number"), Column("buyer"), *_AMOUNTS)
+    DECLARED = (Column("corrects"), Column("country"), Column("rate", right=True), *_AMOUNTS)
+
 
 WhichDate = Annotated[
     Day, typer.Option(metavar="DATE", help=f"which of a document's dates must be within: {', '.join(Day)}")
@@ -74,36 +81,40 @@ def list_documents(
     What a document credits is a row of its own.
     """
     refuse_backwards(first, last)
-    _refuse_contradictions(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss, as_json=as_json, as_csv=as_csv)
-    if for_oss:
+    shape = _shape(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss)
+    refuse_both(as_json=as_json, as_csv=as_csv)
+    if shape is _Shape.DECLARED:
         _refuse_all_but_a_quarter(first, last, chosen=by is not Day.ISSUED or bool(reason))
         by = Day.TAXED
     plug_in_from_settings()
-    names = _names(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss)
+    names = _names(shape)
     with begin() as session, progress(beside_rows=as_json or as_csv) as shown:
         total = count(of_one_moment(session), first, last, by=by, reasons=reason or ())
         read = levies(session, first, last, by=by, reasons=reason or (), seller=policy().seller)
         found = by_document(shown, read, total)
-        rows = _rows(found, first, in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss)
+        rows = _rows(found, first, shape)
         if as_json:
             print_json_rows(_told(row, names) for row in rows)
         elif as_csv:
             print_sheet(names, (_told(row, names) for row in rows))
         else:
-            cells = [_cells(row, by_vat_number=by_vat_number) for row in rows]
+            cells = [_cells(row, shape) for row in rows]
     if not as_json and not as_csv:
-        none = "Nothing was sold or corrected" if for_oss else f"No such document was {by}"
-        columns = _columns(in_sum=in_sum, by_vat_number=by_vat_number, for_oss=for_oss)
-        console().print(Rows(columns, cells) if cells else f"{none} from {first} to {last}.")
+        none = "Nothing was sold or corrected" if shape is _Shape.DECLARED else f"No such document was {by}"
+        console().print(Rows(shape.value, cells) if cells else f"{none} from {first} to {last}.")
 
 
-def _refuse_contradictions(*, in_sum: bool, by_vat_number: bool, for_oss: bool, as_json: bool, as_csv: bool) -> None:
+def _shape(*, in_sum: bool, by_vat_number: bool, for_oss: bool) -> _Shape:
     for option, given in (("--by-vat-number", by_vat_number), ("--oss", for_oss)):
         if given and not in_sum:
             raise typer.BadParameter(f"{option} goes with --sum")
     if for_oss and by_vat_number:
         raise typer.BadParameter("choose one: --oss or --by-vat-number")
-    refuse_both(as_json=as_json, as_csv=as_csv)
+    if for_oss:
+        return _Shape.DECLARED
+    if by_vat_number:
+        return _Shape.SUM_BY_VAT_NUMBER
+    return _Shape.SUM if in_sum else _Shape.LEVIES
 
 
 def _refuse_all_but_a_quarter(first: date, last: date, *, chosen: bool) -> None:
@@ -115,27 +126,18 @@ def _refuse_all_but_a_quarter(first: date, last: date, *, chosen: bool) -> None:
         raise typer.BadParameter("--oss takes all documents of a quarter, without --by and --reason")
 
 
-def _rows(
-    found: Iterable[DocumentLevy], first: date, *, in_sum: bool, by_vat_number: bool, for_oss: bool
-) -> Iterable[_Row]:
-    if for_oss:
+def _rows(found: Iterable[DocumentLevy], first: date, shape: _Shape) -> Iterable[_Row]:
+    if shape is _Shape.DECLARED:
         return declared(found, Quarter.of(first))
-    return summed_up(found, by_vat_number=by_vat_number) if in_sum else found
+    by_vat_number = shape is _Shape.SUM_BY_VAT_NUMBER
+    return found if shape is _Shape.LEVIES else summed_up(found, by_vat_number=by_vat_number)
 
 
-def _columns(*, in_sum: bool, by_vat_number: bool, for_oss: bool) -> Sequence[Column]:
-    if for_oss:
-        return _DECLARED
-    return (*_TAXED, *(_CUSTOMER if by_vat_number else ()), *_AMOUNTS) if in_sum else _COLUMNS
-
-
-def _names(*, in_sum: bool, by_vat_number: bool, for_oss: bool) -> list[str]:
+def _names(shape: _Shape) -> list[str]:
     """What a program is told of each row."""
-    if for_oss:
-        return [each.name for each in fields(Declared)]
-    names = [each.name for each in fields(Sum if in_sum else DocumentLevy)]
-    left_out = ("vat_number", "buyer") if in_sum and not by_vat_number else ()
-    return [name for name in names if name not in left_out]
+    row = {_Shape.LEVIES: DocumentLevy, _Shape.DECLARED: Declared}.get(shape, Sum)
+    left_out = ("vat_number", "buyer") if shape is _Shape.SUM else ()
+    return [each.name for each in fields(row) if each.name not in left_out]
 
 
 def _told(row: _Row, names: Sequence[str]) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def _amounts(row: _Row) -> tuple[str, ...]:
     return major(row.net_minor, row.currency), major(row.vat_minor, row.currency), row.currency
 
 
-def _cells(row: _Row, *, by_vat_number: bool) -> tuple[str, ...]:
+def _cells(row: _Row, shape: _Shape) -> tuple[str, ...]:
     if isinstance(row, Declared):
         rate = "" if row.rate is None else _percent(row.rate)
         return row.corrects_quarter or "", row.tax_country, rate, *_amounts(row)
@@ -165,7 +167,7 @@ def _cells(row: _Row, *, by_vat_number: bool) -> tuple[str, ...]:
             *(row.number, row.reason, str(row.issued_on), str(row.supplied_on), str(row.declared_on)),
             *(plain(row.buyer), plain(row.vat_number or ""), *_taxed(row), *_amounts(row), row.owed_status or ""),
         )
-    customer = (plain(row.vat_number or ""), plain(row.buyer or "")) if by_vat_number else ()
+    customer = (plain(row.vat_number or ""), plain(row.buyer or "")) if shape is _Shape.SUM_BY_VAT_NUMBER else ()
     return *_taxed(row), *customer, *_amounts(row)
 
 
