@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from tasks import wiring
 from tests.support.stripe_stand_in import API_KEY
 from tests.support.world import World
 from worker import cli, environment
+from worker.commands import orders
 from worker.wiring import process_engine
 
 SETTINGS = {
@@ -43,6 +45,11 @@ PRODUCTION = SETTINGS | {
     "PRORATA_CORPORATE_PORTAL_URL": "https://corporate.kanban.example",
     "PRORATA_STRIPE_WEBHOOK_SECRET": "whsec_secret_of_the_endpoint",
 }
+
+
+def orders_command(*words: object) -> Result:
+    """`prorata orders WORDS`, in this process."""
+    return CliRunner().invoke(orders.orders, [str(word) for word in words])
 
 
 def without_log(printed: str) -> str:

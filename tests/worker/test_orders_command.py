@@ -4,7 +4,6 @@ import json
 from uuid import UUID
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from models.accounts import VatCheck
 from models.orders import Order
@@ -18,30 +17,25 @@ from tasks.upstream.request import RequestRefused
 from tasks.wiring import payments
 from tests.steps.test_refunds_elsewhere import comes_back
 from tests.support.books import verified
-from tests.support.command import SETTINGS, prorata_of_its_own
+from tests.support.command import SETTINGS, orders_command, prorata_of_its_own
 from tests.support.many_orders import Plans, copy_completed_orders
 from tests.support.payment import given_up_and_paid_late, refund_by_hand
 from tests.support.vat_outage import NUMBER, ask_again, during_outage, turns_out_invalid
 from tests.support.world import Customer, World, change, purchase, trial
-from worker.commands import orders
 
 pytestmark = pytest.mark.usefixtures("plugged_in")
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(orders.orders, [str(word) for word in words])
 
 
 def test_an_order_is_shown_with_what_the_provider_says_of_it_now(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
     [charge] = world.rows(ChargeAttempt, order_id=order_id)
     world.stripe.client().v1.refunds.create({"payment_intent": str(charge.ref), "amount": 19_00})
-    told = json.loads(run("show", order_id, "--json").stdout)
+    told = json.loads(orders_command("show", order_id, "--json").stdout)
     [taken, back] = told["at_provider"]
     assert (taken["what"], taken["attempt"], taken["ref"]) == ("charge", 1, charge.ref)
     assert (taken["status"], taken["amount_minor"]) == ("succeeded", 119_00)
     assert (back["what"], back["status"], back["amount_minor"], told["refunds"]) == ("refund", "succeeded", 19_00, [])
-    seen = run("show", order_id).stdout
+    seen = orders_command("show", order_id).stdout
     assert "At the payment provider now" in seen
     assert "119.00" in seen.partition("At the payment provider now")[2].partition("Letters")[0]
 
@@ -50,9 +44,9 @@ def test_an_order_is_shown_with_the_disputes_of_its_charge_and_support_cannot_re
     order_id = world.buy(world.customer(), purchase()).id
     [charge] = world.rows(ChargeAttempt, order_id=order_id)
     opened = world.stripe.control("dispute", payment_intent=charge.ref, status="needs_response")["id"]
-    [_, disputed] = json.loads(run("show", order_id, "--json").stdout)["at_provider"]
+    [_, disputed] = json.loads(orders_command("show", order_id, "--json").stdout)["at_provider"]
     assert (disputed["what"], disputed["ref"], disputed["status"]) == ("dispute", opened, "chargeback")
-    refused = run("refund", order_id, "--why", "asked")
+    refused = orders_command("refund", order_id, "--why", "asked")
     assert isinstance(refused.exception, NotPossible)
     assert world.order(order_id).status is OrderStatus.COMPLETED
 
@@ -61,14 +55,16 @@ def test_an_order_is_shown_with_its_documents_and_found_by_each_of_them(world: W
     world.policy(invoice_on_vat=True)
     _, order = during_outage(world, card=None)
     turns_out_invalid(world)
-    [told] = {run("show", which, "--json").stdout for which in (order.number, "cn-2026-000001", " INV-2026-000002")}
+    [told] = {
+        orders_command("show", which, "--json").stdout for which in (order.number, "cn-2026-000001", " INV-2026-000002")
+    }
     names = ("number", "kind", "reason", "corrects", "issued_on", "total_minor", "owed_minor", "owed_status")
     assert [tuple(each[name] for name in names) for each in json.loads(told)["documents"]] == [
         ("INV-2026-000001", "invoice", "order", None, "2026-11-01", 100_00, 100_00, "cancelled"),
         ("CN-2026-000001", "credit_note", "vat_number_invalid", "INV-2026-000001", "2026-11-01", -100_00, None, None),
         ("INV-2026-000002", "invoice", "vat_number_invalid", "INV-2026-000001", "2026-11-01", 120_00, 120_00, "open"),
     ]
-    seen = run("show", "inv-2026-000001").stdout.partition("Documents")[2].partition("Letters")[0]
+    seen = orders_command("show", "inv-2026-000001").stdout.partition("Documents")[2].partition("Letters")[0]
     assert [line.split() for line in seen.strip().splitlines()[1:]] == [
         ["INV-2026-000001", "invoice", "order", "2026-11-01", "100.00", "EUR", "100.00", "cancelled"],
         ["CN-2026-000001", "credit_note", "vat_number_invalid", "INV-2026-000001", "2026-11-01", "-100.00", "EUR"],
@@ -80,12 +76,12 @@ def test_an_order_is_shown_with_what_vies_answered_and_the_receipt(world: World)
     order = world.buy(world.customer(country="AT", vat_number=NUMBER), purchase())
     [check] = world.rows(VatCheck)
     assert check.consultation_number.startswith("WAPI")
-    [told] = json.loads(run("show", order.number, "--json").stdout)["vat_checks"]
+    [told] = json.loads(orders_command("show", order.number, "--json").stdout)["vat_checks"]
     names = ("number", "status", "asked_at", "consultation_number")
     assert [told[name] for name in names] == [
         *(NUMBER, "valid", check.asked_at.isoformat(timespec="microseconds"), check.consultation_number)
     ]
-    _, _, seen = run("show", order.number).stdout.partition("VAT number\n")
+    _, _, seen = orders_command("show", order.number).stdout.partition("VAT number\n")
     assert seen.splitlines()[1].split() == [
         *(NUMBER, "valid", *f"{check.asked_at:%Y-%m-%d %H:%M:%S}".split(), check.consultation_number)
     ]
@@ -93,9 +89,9 @@ def test_an_order_is_shown_with_what_vies_answered_and_the_receipt(world: World)
 
 def test_an_order_whose_vat_was_given_back_is_shown_with_the_answer_that_came_late(world: World) -> None:
     _, order = during_outage(world, VatOutage.CHARGE_VAT)
-    assert json.loads(run("show", order.number, "--json").stdout)["vat_checks"] == []
+    assert json.loads(orders_command("show", order.number, "--json").stdout)["vat_checks"] == []
     ask_again(world)
-    [told] = json.loads(run("show", order.number, "--json").stdout)["vat_checks"]
+    [told] = json.loads(orders_command("show", order.number, "--json").stdout)["vat_checks"]
     assert (told["number"], told["status"]) == (NUMBER, "valid")
 
 
@@ -104,7 +100,7 @@ def test_an_order_s_credit_note_is_shown_with_what_charged_its_credits(world: Wo
     world.buy(ada, purchase("desk", seats=10))
     world.pass_time(days=15)
     order = world.buy(ada, change("desk", seats=1))
-    [document] = json.loads(run("show", order.number, "--json").stdout)["documents"]
+    [document] = json.loads(orders_command("show", order.number, "--json").stdout)["documents"]
     assert (document["number"], document["corrects"]) == ("CN-2026-000001", "INV-2026-000001")
 
 
@@ -119,18 +115,18 @@ def test_an_order_s_credit_note_is_shown_with_what_charged_its_credits(world: Wo
 )
 def test_a_document_that_there_is_not_is_named(world: World, which: str, said: str) -> None:
     world.buy(world.customer(), purchase())
-    assert str(run("show", which).exception) == said
+    assert str(orders_command("show", which).exception) == said
 
 
 def test_a_program_reads_what_became_of_an_order_that_it_resumes_or_cancels(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)
     world.park(order_id)
-    told = json.loads(run("resume", order_id, "--dry-run", "--json").stdout)
+    told = json.loads(orders_command("resume", order_id, "--dry-run", "--json").stdout)
     assert (told["id"], told["dry_run"], told["step"]) == (str(order_id), True, "collect_payment")
     assert told["would"]
     for already in (False, True):
-        told = json.loads(run("cancel", order_id, "--json").stdout)
+        told = json.loads(orders_command("cancel", order_id, "--json").stdout)
         assert (told["id"], told["already"]) == (str(order_id), already)
         world.run(order_id)
     assert told["status"] == "cancelled"
@@ -138,7 +134,7 @@ def test_a_program_reads_what_became_of_an_order_that_it_resumes_or_cancels(worl
 
 def test_a_program_reads_that_a_refund_is_on_its_way(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
-    told = json.loads(run("refund", order_id, "--why", "they asked", "--json").stdout)
+    told = json.loads(orders_command("refund", order_id, "--why", "they asked", "--json").stdout)
     assert told == {"id": str(order_id), "status": "open", "unassigned": 0}
 
 
@@ -154,22 +150,22 @@ def with_a_lost_answer(world: World) -> Order:
 def test_a_charge_whose_answer_was_lost_is_found_at_the_provider(world: World) -> None:
     order_id = with_a_lost_answer(world).id
     [charge] = world.rows(ChargeAttempt, order_id=order_id)
-    told = json.loads(run("show", order_id, "--json").stdout)
+    told = json.loads(orders_command("show", order_id, "--json").stdout)
     assert (charge.ref, [each["amount_minor"] for each in told["at_provider"]]) == (None, [119_00])
 
 
 def test_why_a_step_failed_is_said_once_for_each_try_in_the_timeline(world: World) -> None:
     order = with_a_lost_answer(world)
-    told = json.loads(run("show", order.id, "--json").stdout)
+    told = json.loads(orders_command("show", order.id, "--json").stdout)
     [why] = [each["facts"]["error"] for each in told["events"] if each["kind"] == "collect_payment.postponed"]
     assert told["last_error"] == why
-    assert f"last error: {why}" in run("show", order.id).stdout
+    assert f"last error: {why}" in orders_command("show", order.id).stdout
 
 
 def test_how_many_tries_a_step_took_is_said_where_it_took_several(world: World) -> None:
     order_id = with_a_lost_answer(world).id
     world.go_on(order_id)
-    told = json.loads(run("show", order_id, "--json").stdout)
+    told = json.loads(orders_command("show", order_id, "--json").stdout)
     ends = {each["kind"]: each["facts"].get("tries") for each in told["events"] if each["kind"].endswith(".done")}
     assert ends == {
         "validate_cart.done": None,
@@ -188,9 +184,9 @@ def test_a_provider_that_is_away_does_not_keep_the_story_from_being_told(
 
     order = world.buy(world.customer(), purchase())
     monkeypatch.setattr(payments(), "retrieve_charge", away, raising=False)
-    told = json.loads(run("show", order.number, "--json").stdout)
+    told = json.loads(orders_command("show", order.number, "--json").stdout)
     assert (told["at_provider"], told["at_provider_error"], len(told["charges"])) == (None, "no answer", 1)
-    seen = run("show", order.number)
+    seen = orders_command("show", order.number)
     assert (seen.exit_code, "could not be asked: no answer" in seen.stdout, "Timeline" in seen.stdout) == (
         0,
         True,
@@ -202,15 +198,15 @@ def test_a_list_that_was_cut_says_so_beside_what_programs_read(world: World) -> 
     ada = world.customer()
     world.buy(ada, purchase("desk"))
     newest = world.buy(ada, purchase("chat"))
-    cut = run("list", "--account", ada.account_id, "--limit", "1", "--json")
+    cut = orders_command("list", "--account", ada.account_id, "--limit", "1", "--json")
     assert [order["id"] for order in json.loads(cut.stdout)] == [str(newest.id)]
     assert cut.stderr == "The first 1: there may be more, see --limit.\n"
-    assert run("list", "--account", ada.account_id, "--json").stderr == ""
+    assert orders_command("list", "--account", ada.account_id, "--json").stderr == ""
 
 
 def test_who_cancelled_and_why_is_kept(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
-    run("cancel", order_id, "--by", "ops", "--why", "asked by phone")
+    orders_command("cancel", order_id, "--by", "ops", "--why", "asked by phone")
     assert world.noted(order_id, "order.cancel_requested") == [{"by": "ops", "why": "asked by phone"}]
     assert world.run(order_id).status is OrderStatus.CANCELLED
 
@@ -218,7 +214,7 @@ def test_who_cancelled_and_why_is_kept(world: World) -> None:
 def test_who_cancelled_an_order_that_waits_and_why_is_kept(world: World) -> None:
     order = world.buy(world.customer(card="pm_card_chargeCustomerFail"), purchase())
     assert order.status is OrderStatus.PAYMENT_DECLINED
-    run("cancel", order.id, "--by", "ops", "--why", "no card left")
+    orders_command("cancel", order.id, "--by", "ops", "--why", "no card left")
     assert world.noted(order.id, "order.cancel_requested") == [{"by": "ops", "why": "no card left"}]
     assert [each["by"] for each in world.noted(order.id, "order.cancelled")] == ["ops"]
 
@@ -237,7 +233,7 @@ def test_the_customer_is_told_who_wanted_it_cancelled(
     charged, declined = world.place(ada, purchase()), world.buy(tom, purchase()).id
     world.run(charged, until=Step.ACTIVATE_SUBSCRIPTION)
     for order_id in (charged, declined):
-        run("cancel", order_id, *options)
+        orders_command("cancel", order_id, *options)
     assert [(world.run(each).status, world.order(each).reason) for each in (charged, declined)] == [
         (OrderStatus.REFUNDED, reason),
         (OrderStatus.CANCELLED, reason),
@@ -249,22 +245,22 @@ def test_the_customer_is_told_who_wanted_it_cancelled(
 def test_a_cancellation_asked_for_again_tells_what_became_of_it(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
-    assert run("cancel", order_id).stdout.startswith("It will be cancelled")
+    assert orders_command("cancel", order_id).stdout.startswith("It will be cancelled")
     world.run(order_id)
-    assert run("cancel", order_id).stdout == "Cancellation was already requested; status: refunded.\n"
+    assert orders_command("cancel", order_id).stdout == "Cancellation was already requested; status: refunded.\n"
 
 
 def test_who_resumed_and_why_is_kept(world: World) -> None:
     order_id = world.place(world.customer(), purchase())
     world.run(order_id, until=Step.COLLECT_PAYMENT)
     world.park(order_id)
-    assert run("resume", order_id, "--by", "ops", "--why", "key mended").exit_code == 0
+    assert orders_command("resume", order_id, "--by", "ops", "--why", "key mended").exit_code == 0
     assert "resumed by ops: key mended" in str(world.noted(order_id, "order.reopened"))
 
 
 def test_who_refunded_and_why_is_kept(world: World) -> None:
     order_id = world.buy(world.customer(), purchase()).id
-    run("refund", order_id, "--by", "ops", "--why", "goodwill")
+    orders_command("refund", order_id, "--by", "ops", "--why", "goodwill")
     assert world.noted(order_id, "refund.requested") == [{"by": "ops", "why": "goodwill", "unassigned": 0}]
 
 
@@ -277,7 +273,7 @@ def test_a_refund_says_how_many_users_lose_their_seats_with_it(world: World) -> 
         ("chat", ["c@x.example"]),
     ):
         world.assign(ada, product, *users)
-    assert run("refund", order_id, "--why", "wants a lower tier").stdout == (
+    assert orders_command("refund", order_id, "--why", "wants a lower tier").stdout == (
         f"The refund is on its way; see `prorata orders show {order_id}`.\n"
         "Users who lost their seats: 3. Whoever buys again must assign them again.\n"
     )
@@ -290,12 +286,12 @@ def test_a_refund_says_how_many_users_lose_their_seats_with_it(world: World) -> 
 def test_every_command_takes_the_number_of_a_document_in_place_of_its_orders(world: World) -> None:
     ada = world.customer()
     order_id = world.buy(ada, purchase()).id
-    assert isinstance(run("cancel", "INV-2026-000001").exception, RequestRefused)
-    assert run("refund", "inv-2026-000001", "--why", "goodwill").exit_code == 0
+    assert isinstance(orders_command("cancel", "INV-2026-000001").exception, RequestRefused)
+    assert orders_command("refund", "inv-2026-000001", "--why", "goodwill").exit_code == 0
     world.park(order_id)
-    assert run("resume", " INV-2026-000001").exit_code == 0
+    assert orders_command("resume", " INV-2026-000001").exit_code == 0
     world.park(order_id)
-    said = run("refunded-outside", "INV-2026-000001", "--why", "by transfer").stdout
+    said = orders_command("refunded-outside", "INV-2026-000001", "--why", "by transfer").stdout
     assert said == (
         "Recorded; the order goes on, the credit note is issued and the customer is told.\n"
         "The customer is owed 119.00 EUR of this charge: pay that by other means, if you have not yet.\n"
@@ -307,12 +303,12 @@ def test_every_command_takes_the_number_of_a_document_in_place_of_its_orders(wor
 def test_whoever_settles_a_refund_that_failed_after_its_notice_is_told_to_write(world: World) -> None:
     ada = world.customer(card="pm_card_refundFail")
     order_id = world.buy(ada, purchase()).id
-    run("refund", order_id, "--why", "goodwill")
+    orders_command("refund", order_id, "--why", "goodwill")
     assert world.run(order_id).status is OrderStatus.REFUNDED
     letters, charge = world.mails(ada), world.charge_ref(order_id)
     assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
     world.notify(charge, "refund.failed")
-    assert run("refunded-outside", order_id, "--why", "by transfer").stdout == (
+    assert orders_command("refunded-outside", order_id, "--why", "by transfer").stdout == (
         "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went back in another way than it did: "
         "tell the customer, and your accountant.\n"
         "The customer is owed 119.00 EUR of this charge: pay that by other means, if you have not yet.\n"
@@ -327,7 +323,7 @@ def settled_as_lost_but_for_a_part(world: World, ada: Customer) -> tuple[UUID, s
     charge = world.charge_ref(order_id)
     refund_by_hand(world, order_id, 19_00)
     world.stripe.control("dispute", payment_intent=charge, status="lost", amount=100_00)
-    run("refunded-outside", order_id, "--why", "dispute lost")
+    orders_command("refunded-outside", order_id, "--why", "dispute lost")
     return order_id, charge
 
 
@@ -338,10 +334,10 @@ def test_whoever_settles_what_failed_since_the_rest_was_recorded_is_told_how_muc
     assert world.run(order_id).status is OrderStatus.REFUNDED
     comes_back(world, ada, 19_00)
     world.notify(charge, "refund.failed")
-    said = str(run(*settled).exception)
+    said = str(orders_command(*settled).exception)
     assert "is owed 19.00 EUR of what order 1001 was charged" in said
-    assert "goes with --rest-paid, or with --charge" in run(*settled, "--paid", "19.00").output
-    assert run(*settled, "--rest-paid", "--paid", "19.00").stdout == (
+    assert "goes with --rest-paid, or with --charge" in orders_command(*settled, "--paid", "19.00").output
+    assert orders_command(*settled, "--rest-paid", "--paid", "19.00").stdout == (
         "Recorded; the order ends as refunded. Notice and credit note went out before and say that the money went back in another way than it did: "
         "tell the customer, and your accountant.\n"
     )
@@ -358,13 +354,13 @@ def test_whoever_settles_what_failed_once_the_order_ended_without_its_notice_is_
     world.notify(charge, "refund.failed")
     with pytest.raises(Misconfigured):
         world.run(order_id)
-    run("resume", order_id, "--without-letters")
+    orders_command("resume", order_id, "--without-letters")
     assert world.run(order_id).status is OrderStatus.REFUNDED
-    [said] = run(*settled, "--rest-paid", "--paid", "19.00").stdout.splitlines()
+    [said] = orders_command(*settled, "--rest-paid", "--paid", "19.00").stdout.splitlines()
     assert said == (
         "Recorded; the order stays refunded. It ended without its notice: send that with `prorata orders send-letter 1001 --kind refund_notice`, or tell the customer yourself, and tell your accountant."
     )
-    assert run("send-letter", order_id, "--kind", "refund_notice").exit_code == 0
+    assert orders_command("send-letter", order_id, "--kind", "refund_notice").exit_code == 0
     assert len(world.mailbox.listed(f"to:{ada.email} subject:refunded")) == 1
 
 
@@ -373,7 +369,7 @@ def test_an_order_whose_email_was_refused_for_good_is_found_with_the_servers_cod
     world.mailbox.fail("address_refused", recipient=ada.email)
     order = world.buy(ada, purchase())
     world.buy(world.customer(), purchase())
-    listed = json.loads(run("list", "--undeliverable", "--json").stdout)
+    listed = json.loads(orders_command("list", "--undeliverable", "--json").stdout)
     assert ([each["id"] for each in listed], order.status) == ([str(order.id)], OrderStatus.COMPLETED)
     assert {"kind": "confirmation", "code": "5.1.1"} in world.noted(order.id, "letter.undeliverable")
 
@@ -393,15 +389,15 @@ def test_the_few_orders_that_a_person_looks_for_are_found_by_an_index_of_those(
     world.buy(ada, purchase())
     copy_completed_orders(world, ada)
     with Plans(world, "orders") as plans:
-        assert json.loads(run("list", *words, "--json").stdout) == []
+        assert json.loads(orders_command("list", *words, "--json").stdout) == []
     [plan] = plans.noted
     assert index in plan, plan
 
 
 def test_a_cancelled_order_is_said_to_be_cancelled_already(world: World) -> None:
     order_id = world.buy(world.customer(card=None), purchase()).id
-    assert run("cancel", order_id).stdout == "Cancelled.\n"
-    assert run("cancel", order_id).stdout == "It was cancelled already.\n"
+    assert orders_command("cancel", order_id).stdout == "Cancelled.\n"
+    assert orders_command("cancel", order_id).stdout == "It was cancelled already.\n"
 
 
 def test_who_records_that_the_rest_was_paid_is_told_which_part_of_it_is_vat_that_was_paid_before(world: World) -> None:
@@ -410,7 +406,9 @@ def test_who_records_that_the_rest_was_paid_is_told_which_part_of_it_is_vat_that
     world.stripe.control("dispute", payment_intent=charge, status="lost", amount=5_00)
     world.notify(charge, "charge.dispute.closed")
     ask_again(world)
-    *_, owed = run("refunded-outside", order.id, "--rest-paid", "--why", "rest by transfer").stdout.splitlines()
+    *_, owed = orders_command(
+        "refunded-outside", order.id, "--rest-paid", "--why", "rest by transfer"
+    ).stdout.splitlines()
     assert owed == (
         "The customer is owed 115.00 EUR of this charge: pay that by other means, if you have not yet. "
         "Of that 15.00 EUR is VAT that was to be paid by other means than a refund in the dashboard, once: if it was, pay only 100.00 EUR."
@@ -425,13 +423,13 @@ def test_what_was_given_back_beside_a_dispute_is_recorded_of_the_order_or_of_an_
         world.stripe.control("dispute", payment_intent=charge, status="lost", amount=19_00)
         world.notify(charge, "charge.dispute.closed")
     paid = ("refunded-outside", order_id, "--why", "rest by transfer")
-    assert run(*paid, "--charge", late).stdout == (
+    assert orders_command(*paid, "--charge", late).stdout == (
         "Recorded; the order stays as it is.\n"
         "The customer is owed 100.00 EUR of this charge: pay that by other means, if you have not yet.\n"
     )
     assert world.order(order_id).status is OrderStatus.COMPLETED
-    assert isinstance(run(*paid).exception, NotPossible)
-    recorded = json.loads(run(*paid, "--rest-paid", "--json").stdout)
+    assert isinstance(orders_command(*paid).exception, NotPossible)
+    recorded = json.loads(orders_command(*paid, "--rest-paid", "--json").stdout)
     assert recorded == {
         "id": str(order_id),
         "provider_asked": True,
@@ -444,7 +442,7 @@ def test_what_was_given_back_beside_a_dispute_is_recorded_of_the_order_or_of_an_
 
 def test_what_is_logged_is_in_no_program_s_way(world: World, world_database_url: str) -> None:
     order_id = world.buy(world.customer(), purchase()).id
-    run("refund", order_id, "--why", "asked by mail")
+    orders_command("refund", order_id, "--why", "asked by mail")
     world.park(order_id)
     nobody_answers = {"PRORATA_DATABASE_URL": world_database_url, "PRORATA_STRIPE_API_BASE": "http://127.0.0.1:1"}
     words = ("refunded-outside", order_id, "--why", "by transfer", "--json")

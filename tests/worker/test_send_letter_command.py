@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import delete, text
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from models.accounts import Contact
 from models.messages import SentLetter
@@ -26,21 +26,17 @@ from tasks.operating import letters_again, outside_refunds, support_refund
 from tasks.operating.order_at_hand import NotPossible
 from tasks.personal_data import erasure
 from tasks.ports import Letter, Mailer
-from tests.support.command import SETTINGS, interruptible, prorata_at_a_terminal
+from tests.support.command import SETTINGS, interruptible, orders_command, prorata_at_a_terminal
 from tests.support.disputes import bought, happens, turn
 from tests.support.vat_outage import corrected_invoice
 from tests.support.world import Customer, World, change, purchase, trial
-from worker.commands import failures, orders
+from worker.commands import failures
 
 pytestmark = pytest.mark.usefixtures("plugged_in")
 
 
-def run(*words: object) -> Result:
-    return CliRunner().invoke(orders.orders, [str(word) for word in words])
-
-
 def send(order_id: UUID, *words: str) -> Result:
-    return run("send-letter", order_id, "--by", "ops", *words)
+    return orders_command("send-letter", order_id, "--by", "ops", *words)
 
 
 def refusal(order_id: UUID, *words: str) -> str:
@@ -79,7 +75,7 @@ def test_a_letter_that_was_refused_reaches_another_contact(world: World) -> None
     assert "Hello Bo," in world.mailbox.read(mail["ID"])["Text"]
     assert world.mails(ada) == ["10 seats are ready to be assigned"]
     assert world.noted(order_id, "letter.sent")[-1] == {"kind": "confirmation", "message_id": f"<{again}>"}
-    assert json.loads(run("list", "--undeliverable", "--json").stdout) == []
+    assert json.loads(orders_command("list", "--undeliverable", "--json").stdout) == []
 
 
 def test_each_command_sends_one_letter_under_another_message_id(world: World) -> None:

@@ -4,7 +4,6 @@ import json
 from uuid import UUID
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from models.messages import SentLetter
 from models.rules.cart import SubscriptionStatus
@@ -12,15 +11,11 @@ from models.states import LetterStatus, OrderStatus, Step
 from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds, support_refund
 from tests.support import books
+from tests.support.command import orders_command
 from tests.support.disputes import BY_BANK, bought, happens, told_by_whom, turn
 from tests.support.world import Customer, World, purchase, trial
-from worker.commands import orders
 
 pytestmark = pytest.mark.usefixtures("plugged_in")
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(orders.orders, [str(word) for word in words])
 
 
 def refused(world: World, *cart: object) -> tuple[Customer, UUID]:
@@ -34,7 +29,9 @@ def refused(world: World, *cart: object) -> tuple[Customer, UUID]:
 
 
 def go_on_without(world: World, order_id: UUID) -> None:
-    assert run("resume", order_id, "--without-letters", "--by", "ops", "--why", "no such server").exit_code == 0
+    assert (
+        orders_command("resume", order_id, "--without-letters", "--by", "ops", "--why", "no such server").exit_code == 0
+    )
 
 
 def statuses(world: World, order_id: UUID) -> dict[str, str]:
@@ -52,7 +49,7 @@ def test_the_order_completes_and_who_gave_the_letter_up_is_kept(world: World) ->
     assert statuses(world, order_id) == {"confirmation": "undeliverable", "seat_prompt": "undeliverable"}
     told = world.noted(order_id, "letter.undeliverable")
     assert told == [{"kind": kind, "by": "ops", "why": "no such server"} for kind in ("confirmation", "seat_prompt")]
-    [listed] = json.loads(run("list", "--undeliverable", "--json").stdout)
+    [listed] = json.loads(orders_command("list", "--undeliverable", "--json").stdout)
     assert listed["id"] == str(order_id)
 
 
@@ -100,7 +97,7 @@ def test_a_notice_of_what_the_bank_returns_is_not_sent_by_itself_while_its_dispu
         with pytest.raises(Misconfigured):
             world.run(order_id)
         world.mailbox.heal()
-        assert run("resume", order_id).exit_code == 0
+        assert orders_command("resume", order_id).exit_code == 0
     turns(world, charge, "needs_response")
     told = (
         r"says what the customer's bank returns, but dispute du_\w+, lost when that was recorded, is chargeback now: docs/disputes.md, A disputed "
@@ -113,7 +110,7 @@ def test_a_notice_of_what_the_bank_returns_is_not_sent_by_itself_while_its_dispu
     if ends == "won":
         go_on_without(world, order_id)
     else:
-        assert run("resume", order_id).exit_code == 0
+        assert orders_command("resume", order_id).exit_code == 0
     assert world.run(order_id).status is OrderStatus.REFUNDED
     last = {"won": (None, "undeliverable"), "lost": (BY_BANK, "sent")}[ends]
     assert (told_by_whom(world, ada), statuses(world, order_id)["refund_notice"]) == last
@@ -133,14 +130,14 @@ def test_each_command_that_refuses_such_an_order_names_this_way(world: World) ->
         ("resume", number, "--from", "prompt_seat_assignment"),
         ("resume", number, "--from", "refund_payment"),
     ):
-        done = run(*words)
+        done = orders_command(*words)
         assert done.exit_code == 1, words
         assert "--without-letters" in str(done.exception), words
 
 
 def test_a_dry_run_says_which_letter_is_left_out(world: World) -> None:
     _, order_id = refused(world)
-    told = json.loads(run("resume", order_id, "--without-letters", "--dry-run", "--json").stdout)
+    told = json.loads(orders_command("resume", order_id, "--without-letters", "--dry-run", "--json").stdout)
     assert told["would"] == [
         "confirmation: is not sent, and counts as undeliverable",
         "send_confirmation_email: sends the other letter, if there is one that was not sent",
@@ -153,7 +150,7 @@ def test_all_orders_that_one_cause_parked_go_on_without_their_letters(world: Wor
     order_ids = [refused(world)[1] for _ in range(2)]
     other = world.place(world.customer(), purchase())
     world.park(other)
-    done = run("resume", "--all-parked", "--without-letters", "--json")
+    done = orders_command("resume", "--all-parked", "--without-letters", "--json")
     told = {each["number"]: each["why_not"] for each in json.loads(done.stdout)}
     assert [told[world.order(each).number] for each in order_ids] == [None, None]
     assert "waits for no letter" in told[world.order(other).number]
@@ -163,5 +160,5 @@ def test_all_orders_that_one_cause_parked_go_on_without_their_letters(world: Wor
 
 def test_another_step_is_refused_beside_without_letters(world: World) -> None:
     _, order_id = refused(world)
-    done = run("resume", order_id, "--without-letters", "--from", "send_confirmation_email")
+    done = orders_command("resume", order_id, "--without-letters", "--from", "send_confirmation_email")
     assert (done.exit_code, statuses(world, order_id)) == (2, {"confirmation": "sending"})
