@@ -4,13 +4,13 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Exists, bindparam, exists, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
 from api_stub.problems.details import not_found
 from models.accounts import Account
 from models.api_keys import ApiKeyAccount
-from models.orders import Order
+from models.orders import Order, Quote
 from models.prepared import Prepared
 from models.subscriptions import Subscription
 from tasks.upstream.callers import Caller
@@ -51,6 +51,12 @@ def order_of(session: Session, caller: Caller, order_id: UUID, *options: Executa
     query = select(Order).where(Order.id == order_id, within_reach(caller, Order.account_id)).options(*options)
     # Transitions are UPDATEs that bypass the session's objects: what it read before may be stale.
     return _found(session.scalar(query, execution_options={"populate_existing": True}), "order")
+
+
+def quote_of(session: Session, caller: Caller, quote_id: UUID) -> Quote:
+    """With its lines. Raises Problem 404."""
+    mine = select(Quote).where(Quote.id == quote_id, within_reach(caller, Quote.account_id))
+    return _found(session.scalar(mine.options(selectinload(Quote.lines))), "quote")
 
 
 def subscription_of(session: Session, caller: Caller, subscription_id: UUID) -> Subscription:

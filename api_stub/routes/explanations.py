@@ -7,10 +7,9 @@ from fastapi import APIRouter
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from api_stub.access import order_of, within_reach
+from api_stub.access import order_of, quote_of
 from api_stub.auth import OrdersReader
 from api_stub.edge.head_requests import HeadRoute
-from api_stub.problems.details import not_found
 from api_stub.schemas.explanations import ExplanationView, LineExplanation
 from models.accounts import Account, Language
 from models.invoices import OF_VAT, Invoice
@@ -34,10 +33,7 @@ router = APIRouter(prefix="/v1", route_class=HeadRoute)
 @router.get("/quotes/{quote_id}/explanation", tags=["quotes"], summary="Why a quote's amount is what it is")
 def explain_quote(quote_id: UUID, caller: OrdersReader) -> ExplanationView:
     with begin_snapshot() as session:
-        query = select(Quote).where(Quote.id == quote_id, within_reach(caller, Quote.account_id))
-        quote = session.scalar(query.options(selectinload(Quote.lines)))
-        if quote is None:
-            raise not_found("quote")
+        quote = quote_of(session, caller, quote_id)
         account = session.get_one(Account, quote.account_id)
         return _explained(session, quote, quote.lines, account, language=account.language, in_effect=False)
 

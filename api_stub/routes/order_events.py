@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BeforeValidator, Field
-from sqlalchemy import func, select
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api_stub.access import order_of
@@ -18,8 +17,8 @@ from api_stub.event_watch import EventWatch, Follower
 from api_stub.problems.details import Problem
 from api_stub.problems.problem_types import refuses
 from api_stub.schemas.values import DIGITS, INT64
-from models.orders import OrderEvent
 from models.states import FINAL
+from tasks.upstream import granted_requests
 from tasks.wiring import begin
 
 router = APIRouter(prefix="/v1/orders/{order_id}", tags=["orders"], route_class=SecondTryRoute)
@@ -50,7 +49,7 @@ def has_more(order_id: UUID, caller: OrdersReader, last_seen: LastEventId = 0) -
     """Whether anything is to come: the order is not final, or there are events not seen yet. Raises Problem 404."""
     with begin() as session:
         order = order_of(session, caller, order_id)
-        newest = session.scalar(select(func.max(OrderEvent.id)).where(OrderEvent.order_id == order_id)) or 0
+        newest = granted_requests.newest_entry(session, order_id)
     return order.status not in FINAL or newest > last_seen
 
 

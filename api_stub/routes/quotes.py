@@ -3,20 +3,18 @@
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session
 
-from api_stub.access import require_account, within_reach
+from api_stub.access import quote_of, require_account
 from api_stub.auth import OrdersReader, OrdersWriterKey, PresentedKey
 from api_stub.edge.json_bodies import JsonRoute
 from api_stub.problems import refusals
-from api_stub.problems.details import Problem, not_found
+from api_stub.problems.details import Problem
 from api_stub.problems.problem_types import refuses
 from api_stub.schemas.quotes import QuoteView, QuoteWanted
 from api_stub.schemas.values import LOCATION
 from api_stub.threads import in_thread
 from api_stub.views import quote_view
-from models.orders import Quote
 from models.rules.cart import CartLine
 from models.rules.refusals import RefusalCode
 from tasks import placement
@@ -47,11 +45,7 @@ async def ask_for_quote(wanted: QuoteWanted, presented: OrdersWriterKey, respons
 @router.get("/{quote_id}", summary="Look at a quote again")
 def show_quote(quote_id: UUID, caller: OrdersReader) -> QuoteView:
     with begin() as session:
-        query = select(Quote).where(Quote.id == quote_id, within_reach(caller, Quote.account_id))
-        quote = session.scalar(query.options(selectinload(Quote.lines)))
-        if quote is None:
-            raise not_found("quote")
-        return quote_view.view(session, quote)
+        return quote_view.view(session, quote_of(session, caller, quote_id))
 
 
 def _quote(wanted: QuoteWanted, presented: PresentedKey) -> QuoteView | Problem:
