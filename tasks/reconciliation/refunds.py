@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models import timeline
@@ -18,7 +18,7 @@ from tasks.ports import Dispute, Refund, RefundStatus, Unreadable
 from tasks.reconciliation.unseen import Recorded, unseen
 from tasks.reconciliation.words import NOTHING, numbers, told, where
 from tasks.refunds import refunds_elsewhere
-from tasks.refunds.refunded import SETTLED_OUTSIDE
+from tasks.refunds.refunded import OF_CHARGE, SETTLED_OUTSIDE
 from tasks.wiring import begin, payments
 
 Followed = TypeVar("Followed", Refund | Unreadable, Dispute)
@@ -74,12 +74,7 @@ def check_missing_refunds(
     )
     given = (
         select(*columns)
-        .join(
-            ChargeAttempt,
-            and_(
-                ChargeAttempt.order_id == RefundAttempt.order_id, ChargeAttempt.attempt == RefundAttempt.charge_attempt
-            ),
-        )
+        .join(ChargeAttempt, OF_CHARGE)
         .where(
             RefundAttempt.created_at >= since,
             RefundAttempt.created_at < until,

@@ -20,9 +20,10 @@ DISPUTE_LOST: Final = "dispute-lost"
 SETTLED_OUTSIDE = RefundAttempt.ref.startswith(OUTSIDE)
 """selects refunds that a person recorded as made by other means; the provider does not know their refs"""
 
-_OF_CHARGE = and_(
+OF_CHARGE = and_(
     ChargeAttempt.order_id == RefundAttempt.order_id, ChargeAttempt.attempt == RefundAttempt.charge_attempt
 )
+"""joins refunds with the charge of which each is"""
 
 
 def succeeded_charge(session: Session, order: Order) -> ChargeAttempt | None:
@@ -95,7 +96,7 @@ def refunded_minor(session: Session, order_id: UUID) -> int:
     """How much of the order's charge was refunded, without refunds of unexpected money."""
     query = (
         select(func.sum(RefundAttempt.amount_minor))
-        .join(ChargeAttempt, _OF_CHARGE)
+        .join(ChargeAttempt, OF_CHARGE)
         .where(
             RefundAttempt.order_id == order_id,
             RefundAttempt.status == RefundState.SUCCEEDED,
@@ -160,6 +161,6 @@ def paid_minor(session: Session, charge: ChargeAttempt) -> int | None:
 def _settled_outside(order_id: UUID) -> Select[RefundAttempt]:
     return (
         select(RefundAttempt)
-        .join(ChargeAttempt, _OF_CHARGE)
+        .join(ChargeAttempt, OF_CHARGE)
         .where(RefundAttempt.order_id == order_id, SETTLED_OUTSIDE, ChargeAttempt.status == AttemptStatus.SUCCEEDED)
     )
