@@ -122,9 +122,8 @@ def require_none(
 
     Not while the bank has not decided: that is waited for first, settled or not. owed_minor: what the customer has from nobody, if the bank took a part.
     """
-    about = (OrderEvent.order_id == order.id, OrderEvent.kind == Kind.DISPUTE_SETTLED)
-    refs = set(session.scalars(select(OrderEvent.facts["dispute"].astext).where(*about)))
-    settled = [each for each in found if each.ref in refs]
+    recorded = _settled(session, order.id)
+    settled = [each for each in found if each.ref in recorded]
     dispute = disputes.in_the_way(found)
     if settled and dispute is not None and dispute.status is not DisputeStatus.CHARGEBACK:
         vat = vat_at_bank.payable_by_a_person(session, order, charge)

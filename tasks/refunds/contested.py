@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from models import disputed_charges
@@ -25,14 +26,15 @@ def _amount_minor(session: Session, order_id: UUID, dispute: Dispute) -> int:
     """The amount with which it was contested, if that is noted, and what was decided before."""
     if dispute.status is not DisputeStatus.LOST:
         return dispute.amount_minor
-    entries = select(OrderEvent.facts).where(
-        OrderEvent.order_id == order_id,
-        OrderEvent.kind.in_(disputed_charges.KINDS),
-        OrderEvent.facts.contains({"dispute": dispute.ref}),
-    )
     lost, amount_minor = False, dispute.amount_minor
-    for facts in session.scalars(entries.order_by(OrderEvent.id)):
+    for facts in session.scalars(entries(order_id, dispute).order_by(OrderEvent.id)):
         lost = lost or (facts.get("status"), facts.get("amount_minor")) == (DisputeStatus.LOST, dispute.amount_minor)
         if lost and facts.get("status") == DisputeStatus.CHARGEBACK:
             amount_minor = max(amount_minor, facts["amount_minor"])
     return amount_minor
+
+
+def entries(order_id: UUID, dispute: Dispute) -> Select[dict[str, Any]]:
+    """The facts of each entry about it on the order's timeline."""
+    about = OrderEvent.order_id == order_id, OrderEvent.kind.in_(disputed_charges.KINDS)
+    return select(OrderEvent.facts).where(*about, OrderEvent.facts.contains({"dispute": dispute.ref}))

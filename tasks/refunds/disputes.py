@@ -84,17 +84,8 @@ def note(
 
 def is_noted(session: Session, order_id: UUID, dispute: Dispute) -> bool:
     """Whether the newest entry about the dispute has its status and amount. An earlier one may have them, too: what was decided is contested, and decided anew."""
-    newest = (
-        select(OrderEvent.facts)
-        .where(
-            OrderEvent.order_id == order_id,
-            OrderEvent.kind.in_(disputed_charges.KINDS),
-            OrderEvent.facts.contains({"dispute": dispute.ref}),
-        )
-        .order_by(OrderEvent.id.desc())
-        .limit(1)
-    )
-    facts = session.scalar(newest) or {}
+    newest_first = contested.entries(order_id, dispute).order_by(OrderEvent.id.desc())
+    facts = session.scalar(newest_first.limit(1)) or {}
     return (facts.get("status"), facts.get("amount_minor")) == (dispute.status.value, dispute.amount_minor)
 
 
