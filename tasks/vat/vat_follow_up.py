@@ -142,17 +142,13 @@ def _act_on(session: Session, order_id: UUID, answer: VatAnswer | None) -> None:
         return
     check = _evidence(session, row, order, answer)
     lock_account(session, order.account_id)
-    if order.status not in FINAL:
-        return
-    if check is None or check.status is VatCheckStatus.UNAVAILABLE:
+    if order.status not in FINAL or check is None or check.status is VatCheckStatus.UNAVAILABLE:
         return
     is_valid = check.status is VatCheckStatus.VALID
     taken = vat_at_bank.taken_back(session, order) if _is_to_be_credited(order, row, valid=is_valid) else ()
     if vat_at_bank.is_by_bank(taken):
         _withhold(session, order, row, check)
-    if not vat_at_bank.is_decided(taken):
-        return
-    if not _hold_products(session, order):
+    if not vat_at_bank.is_decided(taken) or not _hold_products(session, order):
         return
     outcome = FollowUpOutcome.CONFIRMED if taken else _correct(session, order, row, valid=is_valid)
     row.outcome, row.settled_at, row.vat_check_id = outcome, now(), check.id
