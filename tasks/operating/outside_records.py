@@ -28,8 +28,14 @@ def went_back_minor(charge: ChargeAttempt) -> int:
     return refunding.standing_minor(refunds)
 
 
-def left_minor(charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, back_minor: int) -> int | None:
-    """What neither the provider nor the bank gave back; None if the bank took a sum in another currency. owed_minor: that, if a dispute is in the way."""
+def left_minor(
+    order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, back_minor: int
+) -> int | None:
+    """What neither the provider nor the bank gave back; None if the bank took a sum in another currency. Raises NotPossible while it has not decided.
+
+    owed_minor: what is left, if a dispute is in the way.
+    """
+    require_decided(order, charge, found, owed_minor=owed_minor)
     if disputes.in_the_way(found) is None:
         return charge.amount_minor - back_minor
     return None if disputes.is_foreign(found, charge.currency) else owed_minor
@@ -125,10 +131,10 @@ def record(
     *,
     by: str,
     why: str,
-    by_bank: bool,
     found: Sequence[Dispute],
     newest: int | None,
     owed_minor: int | None,
+    by_bank: bool = False,
 ) -> None:
     """found: the charge's disputes. They are noted first, as those that are lost count as a part of what is recorded.
 

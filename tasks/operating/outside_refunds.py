@@ -71,10 +71,9 @@ def settle(order_id: UUID, *, by: str, why: str, rest_paid: bool = False, paid: 
         log.warning("the provider could not be asked", order_id=str(order_id), error=type(error).__name__)
         asked = False
         found, owed = (), 0
-    outside_records.require_decided(order, charge, found, owed_minor=owed)
+    left = outside_records.left_minor(order, charge, found, owed_minor=owed, back_minor=back) if asked else None
     vat = _payable_vat(order, charge)
     _require_rest_paid(order, charge, found, owed_minor=owed, vat_minor=vat, rest_paid=rest_paid)
-    left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back) if asked else None
     outside_records.require_paid(charge, f"what order {order.number} was charged", left, paid=paid)
     with begin() as session:
         order, charge = _to_settle(session, order_id)
@@ -110,8 +109,7 @@ def _settle_dispute(
         raise NotPossible(
             f"the provider can still refund what order {order.number} was charged: run `prorata orders refund {order.number}`"
         )
-    outside_records.require_decided(order, charge, found, owed_minor=owed)
-    left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back)
+    left = outside_records.left_minor(order, charge, found, owed_minor=owed, back_minor=back)
     with begin() as session:
         locked(session, order.id)
         dispute_settlements.require_none(session, order, charge, found, owed_minor=owed)

@@ -38,8 +38,7 @@ def settle(
         raise NotPossible(f"{of_what} is back already; nobody recorded how much of it was paid by other means")
     back = outside_records.went_back_minor(charge)
     found, owed = disputed(charge)
-    outside_records.require_decided(order, charge, found, owed_minor=owed)
-    left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back)
+    left = outside_records.left_minor(order, charge, found, owed_minor=owed, back_minor=back)
     since = outside_records.left_since(charge, of_what, found, left, paid_minor=paid)
     if rest_paid and not since:
         raise NotPossible(
@@ -55,9 +54,7 @@ def settle(
         order = locked(session, order.id)
         if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile
             raise NotPossible(outside_records.is_back_already(of_what))
-        outside_records.record(
-            *(session, order, charge), by=by, why=why, by_bank=False, found=found, newest=newest, owed_minor=since
-        )
+        outside_records.record(session, order, charge, by=by, why=why, found=found, newest=newest, owed_minor=since)
         if _is_parked(order):
             resume(session, order.id, Resumption(Step.SEND_REFUND_NOTICE, Step.SEND_REFUND_NOTICE), by=by)
     return since

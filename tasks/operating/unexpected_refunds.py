@@ -41,8 +41,7 @@ def settle(
     found, owed = disputed(charge)
     if disputes.in_the_way(found) is None and not (is_for_a_person or back):
         raise NotPossible(f"{of_what} goes back by itself: no refund of it has failed or was refused")
-    outside_records.require_decided(order, charge, found, owed_minor=owed)
-    left = outside_records.left_minor(charge, found, owed_minor=owed, back_minor=back)
+    left = outside_records.left_minor(order, charge, found, owed_minor=owed, back_minor=back)
     if paid is not None:
         left = outside_records.left_since(charge, of_what, found, left, paid_minor=paid)
     elif outside_records.is_lost(found) and not owed:
@@ -52,20 +51,13 @@ def settle(
         order, charge = _unexpected(session, order_id, charge_ref)
         if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile
             raise NotPossible(outside_records.is_back_already(of_what))
-        if disputes.in_the_way(found) is None:
-            _require_none_under_way(session, order, charge)
-        outside_records.record(
-            *(session, order, charge), by=by, why=why, by_bank=False, found=found, newest=newest, owed_minor=left
-        )
+        # Only a dispute, or a refusal of the last request, keeps the provider from making a refund that is under way.
+        if disputes.in_the_way(found) is None and refunded.is_under_way(session, charge):
+            raise NotPossible(
+                f"a refund of {of_what} is under way: do not pay; look again in a minute, with `prorata orders show {order.number}`"
+            )
+        outside_records.record(session, order, charge, by=by, why=why, found=found, newest=newest, owed_minor=left)
     return None if left is None else (left, charge.currency)
-
-
-def _require_none_under_way(session: Session, order: Order, charge: ChargeAttempt) -> None:
-    """Raises NotPossible while the provider may still make a refund: only a dispute, or a refusal of the last request, keeps it from that."""
-    if refunded.is_under_way(session, charge):
-        raise NotPossible(
-            f"a refund of unexpected charge {charge.ref} is under way: do not pay; look again in a minute, with `prorata orders show {order.number}`"
-        )
 
 
 def _require_rest_of_unexpected_paid(charge: ChargeAttempt, lost: Sequence[Dispute], *, rest_paid: bool) -> None:
