@@ -7,11 +7,11 @@ import pytest
 
 from models.payments import RefundAttempt
 from models.states import OrderStatus, Step
-from models.subscriptions import Trial
 from tasks.operating import support_refund
 from tests.api.conftest import Api, problem, purchase, trial
 from tests.api.repeated import cancel, in_their_order, statuses
 from tests.support import world as worlds
+from tests.support.payment import spoil_activation
 from tests.support.world import Customer, World
 
 
@@ -53,9 +53,7 @@ def test_a_cancellation_of_an_order_that_goes_back_by_itself_may_be_sent_again(
     world: World, api: Api, ada: Customer
 ) -> None:
     order_id = UUID(api.order(ada, trial("chat"), purchase()))
-    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
-    with world.begin() as session:
-        session.add(Trial(account_id=ada.account_id, product_code="chat", order_id=order_id, started_at=world.time))
+    spoil_activation(world, ada, order_id)
     world.run(order_id, until=Step.REFUND_PAYMENT)
     assert statuses(cancel(api, order_id)) == [(200, "open")]
     ended = world.run(order_id)

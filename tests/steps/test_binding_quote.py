@@ -9,8 +9,9 @@ from models.accounts import PaymentMethod, PaymentMethodStatus
 from models.catalogue import Tier
 from models.rules.refusals import RefusalCode
 from models.states import OrderStatus, Step
-from models.subscriptions import Subscription, SubscriptionPeriod, Trial
+from models.subscriptions import Subscription, SubscriptionPeriod
 from tasks.placement import RequestRefused
+from tests.support.payment import spoil_activation
 from tests.support.world import MONTH, World, change, purchase, trial
 
 ASKS = OrderStatus.AWAITING_CONFIRMATION
@@ -37,9 +38,7 @@ def test_purchase_trial_and_change_go_together(world: World) -> None:
 def test_where_one_line_cannot_be_activated_none_is_and_all_money_goes_back(world: World) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase("desk"), trial("chat"))
-    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
-    with world.begin() as session:
-        session.add(Trial(account_id=ada.account_id, product_code="chat", order_id=order_id, started_at=world.time))
+    spoil_activation(world, ada, order_id)
     order = world.run(order_id)
     assert (order.status, order.reason) == (OrderStatus.REFUNDED, "trial-used")
     assert (world.charged(ada), world.given_back(ada)) == ([119_00], [119_00])

@@ -16,12 +16,12 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from models import attention, lease, recording
 from models.lease import LeaseLost
 from models.states import BACK, FORWARD, LetterKind, OrderStatus, Step
-from models.subscriptions import SubscriptionPeriod, Trial
+from models.subscriptions import SubscriptionPeriod
 from tasks import wiring
 from tasks.charges import charge_answers, charge_attempts
 from tasks.ports import UNDER_WAY, Charge, ChargeStatus, Letter, Mailer
 from tests.support.messages import eventually
-from tests.support.payment import CREATE
+from tests.support.payment import CREATE, spoil_activation
 from tests.support.places import Died, at, dying_at
 from tests.support.world import Customer, World, end_waits, purchase, trial
 from worker.drill.kinds import CALLS_OUTSIDE
@@ -56,9 +56,7 @@ def test_a_worker_that_dies_on_the_way_leaves_an_order_that_goes_on(world: World
 def test_a_worker_that_dies_on_the_way_back_gives_the_money_back_once(world: World, place: str) -> None:
     ada = world.customer()
     order_id = world.place(ada, purchase("desk"), trial("chat"))
-    world.run(order_id, until=Step.ACTIVATE_SUBSCRIPTION)
-    with world.begin() as session:
-        session.add(Trial(account_id=ada.account_id, product_code="chat", order_id=order_id, started_at=world.time))
+    spoil_activation(world, ada, order_id)
     assert die_and_go_on(world, order_id, place) is OrderStatus.REFUNDED
     assert (world.charged(ada), world.given_back(ada)) == ([119_00], [119_00])
     assert (world.letters(order_id), len(world.mails(ada))) == (["refund_notice"], 1)

@@ -5,7 +5,7 @@ from uuid import UUID
 from models.states import OrderStatus
 from tasks.operating import outside_refunds, unexpected_refunds
 from tests.support.disputes import bought, dispute, named, noted, turn, waiting
-from tests.support.payment import given_up_and_paid_late, refundable
+from tests.support.payment import given_up_and_paid_late, refund_that_fails
 from tests.support.world import World
 
 TOOK = "what the customer's bank took back (dispute du_1, {})"
@@ -23,10 +23,7 @@ def lose(world: World, charge: str, amount: int = 119_00) -> None:
 
 
 def test_what_was_paid_by_transfer_and_is_taken_back_by_the_bank_afterwards_is_named(world: World) -> None:
-    _, order_id = refundable(world, "pm_card_refundFail")
-    world.run(order_id)
-    charge = world.charge_ref(order_id)
-    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    order_id, charge = refund_that_fails(world)
     world.notify(charge, "refund.failed")
     settle(world, order_id)
     assert named(world) == []

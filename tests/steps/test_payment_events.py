@@ -3,7 +3,7 @@
 from models.messages import WebhookReceived
 from models.states import OrderStatus
 from tasks.charges import webhooks
-from tests.support.payment import ASKS_BANK, refund_by_hand, refundable, waiting_events
+from tests.support.payment import ASKS_BANK, refund_by_hand, refund_that_fails, refundable, waiting_events
 from tests.support.world import World, purchase
 
 
@@ -25,10 +25,7 @@ def test_our_own_refund_is_not_taken_for_somebody_elses(world: World) -> None:
 
 
 def test_what_the_provider_says_of_a_failed_refund_is_not_shown_to_the_customer(world: World) -> None:
-    _, order_id = refundable(world, "pm_card_refundFail")
-    world.run(order_id)
-    charge = world.charge_ref(order_id)
-    assert world.stripe.banks_settle(lambda: world.refunds_at_provider(charge) == ["failed"])
+    order_id, charge = refund_that_fails(world)
     world.notify(charge, "refund.failed")
     [event] = world.noted(order_id, "refund.failed")
     assert list(event) == ["error"]
