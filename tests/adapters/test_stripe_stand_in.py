@@ -55,6 +55,17 @@ def test_a_payment_keeps_what_it_was_made_with(sdk: stripe.StripeClient, buyer: 
     )
 
 
+def test_what_is_forgotten_was_never_made(sdk: stripe.StripeClient, stripe_server: StripeStandIn, buyer: Buyer) -> None:
+    kept: Any = {"idempotency_key": "once"}
+    before = sdk.v1.payment_intents.create(payment(buyer), kept)
+    assert sdk.v1.payment_intents.create(payment(buyer), kept).id == before.id
+    stripe_server.forget()
+    assert refused(lambda: sdk.v1.payment_intents.retrieve(before.id)) == (404, "resource_missing", "intent")
+    assert stripe_server.books(buyer.ref) == {"charges": [], "payment_intents": [], "refunds": []}
+    another = payment(new_buyer(buyer.payments))
+    assert sdk.v1.payment_intents.create(another, kept).id != before.id
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "param"),
     [

@@ -74,6 +74,7 @@ class Mailbox(MailReader):
         assert [fault for fault in faults if fault["times_left"] is not None] == []
 
     def forget(self) -> None:
+        """Faults and emails, all of which are read again at each search."""
         self.heal()
         self.empty()
 

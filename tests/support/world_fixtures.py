@@ -81,5 +81,5 @@ def world(
     wiring.plug_in(parts)
     yield made
     shared_vies.forget()
-    shared_mailbox.heal()
+    shared_mailbox.forget()
     done_with(engine)

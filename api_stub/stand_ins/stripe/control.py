@@ -123,6 +123,11 @@ async def books(gate: GateHere) -> JsonObject:
     return await gate.store.run(_books)
 
 
+@routes.delete("/books")
+async def forget(gate: GateHere) -> dict[str, int]:
+    return {"forgotten": await gate.store.run(_forget)}
+
+
 @routes.post("/expire-idempotency-keys")
 async def expire_keys(gate: GateHere) -> dict[str, int]:
     return {"expired": await gate.store.run(idempotency.expire_all)}
@@ -196,6 +201,13 @@ async def set_funds(gate: GateHere, enough: Annotated[bool, Body(embed=True)]) -
 
 def _books(ledger: Ledger) -> JsonObject:
     return {name: ledger.select(kind, {}, newest_first=False) for name, kind in BOOKS.items()}
+
+
+def _forget(ledger: Ledger) -> int:
+    """All objects, keys, events and what was to come; returns how many objects. Faults and settings stay."""
+    for table in ("idempotency_keys", "deliveries", "later"):
+        ledger.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
+    return ledger.connection.execute("DELETE FROM objects").rowcount
 
 
 def _webhook(ledger: Ledger) -> JsonObject:
