@@ -3,8 +3,9 @@
 Celery looks there first for `--app`, and so for each module that this imports. It is imported here, before Celery looks for it.
 """
 
-from worker import heap
+from worker import first_process, heap
 
+first_process.end_at_term()
 with heap.loading():
     from celery.__main__ import main
 

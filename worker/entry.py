@@ -6,11 +6,12 @@ import sys
 from pkgutil import resolve_name
 from typing import Any
 
-from worker import heap
+from worker import first_process, heap
 from worker.commands.exit_status import INTERRUPTED
 
 
 def main() -> None:
+    first_process.end_at_term()
     waits = signal.getsignal(signal.SIGINT)
     if waits is signal.default_int_handler:  # else whoever started it has it ignored
         signal.signal(signal.SIGINT, _end)

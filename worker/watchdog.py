@@ -5,8 +5,6 @@ A thread beside Celery's loop regularly sends the worker a canary, and checks wh
 is busy, or once the worker was told to end, it cannot take a canary, so that time does not count, unless it is longer than any delivery takes.
 """
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +16,7 @@ from celery import signals
 from celery.worker import state
 from redis.exceptions import RedisError
 
-from worker import health, logs, thread_pool
+from worker import first_process, health, logs, thread_pool
 from worker.environment import settings
 from worker.longest_delivery import longest_delivery
 
@@ -139,7 +137,7 @@ def _start(sender: Any, **_: Any) -> None:
     broker = health.connected(settings().broker_url.get_secret_value())
     watchdog = Watchdog(
         send=lambda: health.send(broker, sender.hostname, song=None, within=EVERY),
-        give_up=lambda: os.kill(os.getpid(), signal.SIGKILL),
+        give_up=first_process.end_at_once,
         full=lambda: _is_full(sender.pool),
         begun=lambda: state.all_total_count[0],
         deliveries=_at_work,

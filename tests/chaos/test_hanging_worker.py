@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import redis
 
 from models.states import Step
 from tests.support.command import of_a_worker
+from tests.support.first_process import AS_FIRST_PROCESS, first_process
 from tests.support.messages import a_task
 from tests.support.world import World, purchase
 from worker.command_lines import Worker, worker_command
@@ -43,12 +44,14 @@ def env(world: World, world_database_url: str, redis_server: RedisServer) -> dic
 
 
 @contextmanager
-def worker(env: dict[str, str], *, patience: float, longest: float) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """A worker that is ready, and its log, which was read so far."""
+def worker(
+    env: dict[str, str], *, patience: float, longest: float, within: Sequence[str] = ()
+) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """A worker that is ready, and its log, which was read so far. within: the command that runs it."""
     log, written = os.pipe()
     fcntl.fcntl(written, fcntl.F_SETPIPE_SZ, SMALL)
     command = worker_command(Worker.ALL, concurrency=6)
-    impatient = [sys.executable, "-P", "-c", WORKER.format(patience=patience, longest=longest)]
+    impatient = [*within, sys.executable, "-P", "-c", WORKER.format(patience=patience, longest=longest)]
     arguments = command[command.index("worker.celery_command") + 1 :]
     with subprocess.Popen([*impatient, *arguments], env=env, stderr=written) as process, os.fdopen(log, "rb"):
         os.close(written)
@@ -70,10 +73,19 @@ def begin(env: dict[str, str], *orders: UUID) -> None:
             broker.lpush("orders", json.dumps(message))
 
 
-def test_a_worker_whose_log_nobody_reads_any_more_ends(world: World, env: dict[str, str]) -> None:
-    with worker(env, patience=PATIENCE, longest=LONG) as (process, _):
+@pytest.mark.parametrize(
+    ("within", "status"),
+    [
+        pytest.param((), -signal.SIGKILL, id="beside others"),
+        pytest.param(AS_FIRST_PROCESS, 137, id="as PID 1", marks=first_process),
+    ],
+)
+def test_a_worker_whose_log_nobody_reads_any_more_ends(
+    within: Sequence[str], status: int, world: World, env: dict[str, str]
+) -> None:
+    with worker(env, patience=PATIENCE, longest=LONG, within=within) as (process, _):
         begin(env, *(world.place(world.customer(), purchase()) for _ in range(6)))
-        assert process.wait(timeout=60) == -signal.SIGKILL
+        assert process.wait(timeout=60) == status
 
 
 def test_a_worker_one_of_whose_deliveries_does_not_end_says_which_and_ends(world: World, env: dict[str, str]) -> None:

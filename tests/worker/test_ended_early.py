@@ -18,6 +18,7 @@ from models.accounts import Account, PaymentMethod
 from models.order_lock import lock_order
 from models.states import OrderStatus
 from tests.support.command import SETTINGS, Command, interruptible
+from tests.support.first_process import AS_FIRST_PROCESS, first_process
 from tests.support.stand_in_process import ROOT
 from tests.support.stripe_stand_in import API_KEY
 from tests.support.waiting import until_it_waits_for
@@ -169,3 +170,15 @@ def test_interrupted_while_it_is_still_imported_a_command_says_so_without_a_trac
         timeout=240,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "Interrupted.\n")
+
+
+@first_process
+@pytest.mark.parametrize(("module", "imports"), [("worker.entry", "typer"), ("worker.celery_command", "celery")])
+def test_told_to_end_while_it_is_still_imported_a_first_process_ends(module: str, imports: str, tmp_path: Path) -> None:
+    (tmp_path / f"{imports}.py").write_text(INTERRUPTED_BY_ITS_FIRST_IMPORT.replace("SIGINT", "SIGTERM"))
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    command = [*AS_FIRST_PROCESS, sys.executable, "-m", module]
+    ended = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, timeout=240, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, b"", b"")
