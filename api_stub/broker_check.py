@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from worker import certificates, single_redis
 from worker.single_redis import NotOneServer
@@ -13,6 +20,14 @@ UNWRITABLE: Final = (
     "Once it can, everything goes on by itself"
 )
 REPLICA: Final = "this Redis is a replica: name its primary in PRORATA_BROKER_URL"
+
+LOGIN: Final = "Redis refuses our login: the user or the password in PRORATA_BROKER_URL is wrong or missing"
+RIGHTS: Final = (
+    'the user in PRORATA_BROKER_URL may not do this: docs/deploying.md says under "Messages that a worker holds" '
+    "which rights it needs"
+)
+_SIGNS: Final = {"MISCONF ": UNWRITABLE, "-OOM ": FULL, "-READONLY ": REPLICA}
+"""where redis's client has no exception for it: of the latter two where a script fails, before Redis 7"""
 
 
 def require_writes(redis_url: str) -> None:
@@ -35,8 +50,12 @@ def told(error: BaseException | None) -> dict[str, str]:
             advice: str | None = FULL
         case ReadOnlyError():
             advice = REPLICA
-        case ResponseError() if str(error).startswith("MISCONF"):
-            advice = UNWRITABLE
+        case AuthenticationError():
+            advice = LOGIN
+        case NoPermissionError():
+            advice = RIGHTS
+        case ResponseError():
+            advice = next((advice for sign, advice in _SIGNS.items() if sign in str(error)), None)
         case _:
             advice = certificates.what_to_do(str(error), "PRORATA_BROKER_URL")
     return {"said": str(error)} | ({"advice": advice} if advice else {})

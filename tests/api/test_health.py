@@ -282,11 +282,12 @@ def set_to(world: World, revision: str | None) -> None:
     [
         ("replicaof 127.0.0.1 1", "You can't write against a read only replica.", broker_check.REPLICA),
         ("config set maxmemory 1", "command not allowed when used memory > 'maxmemory'.", broker_check.FULL),
-        ("acl setuser default -set", "has no permissions to run the 'set' command", None),
+        ("acl setuser default -set", "has no permissions to run the 'set' command", broker_check.RIGHTS),
+        ("config set requirepass another", "authenticated", broker_check.LOGIN),
     ],
 )
 def test_not_ready_where_the_broker_takes_no_writes_and_says_why(
-    api: Api, tmp_path: Path, refuses: str, says: str, advises: str | None
+    api: Api, tmp_path: Path, refuses: str, says: str, advises: str
 ) -> None:
     with embedded_redis(tmp_path, persistence=False) as server:
         state(api).parts = replace(state(api).parts, require_broker=lambda: broker_check.require_writes(server.url))
