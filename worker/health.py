@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ReadOnlyError
 from redis.retry import Retry
 
 from worker import certificates
@@ -33,9 +34,12 @@ NEEDLESS: Final = ("_kombu.binding.C.dq2", "_kombu.binding_permanent.C.dq2")
 
 
 def connected(broker_url: str) -> "Redis":
-    """Connects when it is first used. Raises ValueError that says what is wrong with the address."""
+    """Connects when it is first used, and anew where the server was demoted, as after a failover its successor has the address.
+
+    Raises ValueError that says what is wrong with the address.
+    """
     url, again = certificates.checked(broker_url), Retry(NoBackoff(), 1)
-    return Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, retry=again)
+    return Redis.from_url(url, socket_timeout=10, socket_connect_timeout=5, retry=again, retry_on_error=[ReadOnlyError])
 
 
 def sings(broker: "Redis", worker: str, *, within: float) -> bool:

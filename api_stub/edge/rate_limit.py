@@ -12,6 +12,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from api_stub import broker_check
 from api_stub.problems.details import Problem
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,7 @@ class RateLimit:
     def __init__(self, rate: str, redis_url: str) -> None:
         """rate: in the notation of `limits`, "200/second"."""
         self._rate = parse(rate)
-        storage = RedisStorage(
+        self._storage = RedisStorage(
             redis_url,
             key_prefix="prorata:limits",
             wrap_exceptions=True,
@@ -34,7 +35,7 @@ class RateLimit:
             socket_connect_timeout=PATIENCE,
             retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]
         )
-        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
         self._away_until = 0.0
 
     def count(self, who: str) -> None:
@@ -45,9 +46,11 @@ class RateLimit:
             if self._limiter.hit(self._rate, who):
                 return
             wait = self._limiter.get_window_stats(self._rate, who).reset_time - time.time()
-        except StorageError:
+        except StorageError as error:
             self._away_until = time.monotonic() + PAUSE
-            log.warning("rate limit cannot count", retry_in=PAUSE)
+            log.warning("rate limit cannot count", retry_in=PAUSE, **broker_check.told(error))
+            # A server that a failover has demoted keeps its connections, while its successor has the address.
+            self._storage.storage.connection_pool.disconnect(inuse_connections=False)
             return
         seconds = max(1, math.ceil(wait))
         raise Problem(

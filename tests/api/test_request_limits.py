@@ -1,6 +1,7 @@
 """What counts towards the limit of requests, and how little a request costs that nobody may send."""
 
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,13 +11,16 @@ from fastapi.dependencies.utils import request_body_to_args
 from redis import Redis
 from structlog.testing import capture_logs
 
+from api_stub import broker_check
 from api_stub.edge import rate_limit
 from api_stub.edge.rate_limit import PAUSE, RateLimit
 from api_stub.problems.details import Problem
 from tasks.upstream import api_keys
 from tests.api.conftest import Api, problem, purchase, state
+from tests.support.messages import eventually
 from tests.support.world import Customer, World
 from worker.embedded import RedisServer
+from worker.embedded.redis_server import redis as embedded_redis
 
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_back(
@@ -36,6 +40,29 @@ def test_without_redis_nobody_is_turned_away(api: Api, ada: Customer, unused_tcp
     with capture_logs() as logs:
         assert [api.get("/v1/orders").status_code for _ in range(3)] == [200, 200, 200]
     assert [entry["event"] for entry in logs].count("rate limit cannot count") == 1
+
+
+def test_after_a_failover_it_says_what_redis_said_and_leaves_the_demoted_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps connections, and PRORATA_BROKER_URL may lead to its successor by now: each pause is followed by a new connection."""
+    clock = [100.0]
+    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
+    with embedded_redis(tmp_path, persistence=False) as server, Redis.from_url(server.url) as operator:
+        limit, own = RateLimit("2/minute", server.url), operator.client_id()
+        limit.count("shop")
+        operator.replicaof("127.0.0.1", 1)
+        with capture_logs() as logs:
+            limit.count("shop")
+        assert eventually(lambda: [client["id"] for client in operator.client_list()] == [str(own)])
+        operator.replicaof("no", "one")
+        clock[0] += PAUSE
+        limit.count("shop")
+        with pytest.raises(Problem):
+            limit.count("shop")
+    [told] = logs
+    assert (told["event"], told["advice"]) == ("rate limit cannot count", broker_check.REPLICA)
+    assert "You can't write against a read only replica." in told["said"]
 
 
 def test_a_request_that_makes_no_sense_counts_too(

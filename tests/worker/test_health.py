@@ -3,17 +3,19 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from socket import gethostname
 
 import pytest
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 from redis.retry import Retry
 
 from tests.support.command import Command
 from worker.embedded import RedisServer
-from worker.health import HEARD_FOR, LISTEN, NEEDLESS, heard, sings
+from worker.embedded.redis_server import redis as embedded_redis
+from worker.health import HEARD_FOR, LISTEN, NEEDLESS, connected, heard, send, sings
 
 SOCKET_TIMEOUT = 10.0
 """of worker.celery_config, which reads settings that are not there"""
@@ -77,6 +79,21 @@ def test_a_broker_that_says_nothing_at_all_is_away(redis_server: RedisServer) ->
 def test_a_broker_that_is_no_longer_there_is_away() -> None:
     with Redis(port=1, retry=Retry(NoBackoff(), 0)) as client, pytest.raises(RedisError, match="refused"):
         heard(client, "canary of a test", within=5.0)
+
+
+def test_after_a_failover_the_demoted_server_is_left(tmp_path: Path) -> None:
+    """It keeps connections, while its address may lead to its successor by now."""
+    with (
+        embedded_redis(tmp_path, persistence=False) as server,
+        Redis.from_url(server.url) as operator,
+        connected(server.url) as broker,
+    ):
+        send(broker, "nobody@nowhere", song=None, within=1.0)
+        before = broker.client_id()
+        operator.replicaof("127.0.0.1", 1)
+        with pytest.raises(ReadOnlyError):
+            send(broker, "nobody@nowhere", song=None, within=1.0)
+        assert broker.client_id() != before
 
 
 ON_THIS_HOST = "does it run on this host? In a container, ask in its own"
