@@ -9,8 +9,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE invoice_lines ADD COLUMN from_tax_treatment treatment")
+    op.execute("ALTER TABLE invoice_lines ADD COLUMN IF NOT EXISTS from_tax_treatment varchar(40)")
+    op.execute("ALTER TABLE invoice_lines ALTER COLUMN from_tax_treatment TYPE treatment")
 
 
 def downgrade() -> None:
-    op.drop_column("invoice_lines", "from_tax_treatment")
+    """The column stays: what issued documents say is not lost. Without its domain, which 0009 drops."""
+    op.execute("ALTER TABLE invoice_lines ALTER COLUMN from_tax_treatment TYPE varchar(40)")

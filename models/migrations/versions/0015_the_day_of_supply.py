@@ -9,8 +9,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE invoices ADD COLUMN supplied_on date")
+    op.execute("ALTER TABLE invoices ADD COLUMN IF NOT EXISTS supplied_on date")
 
 
 def downgrade() -> None:
-    op.drop_column("invoices", "supplied_on")
+    """The column stays: what issued documents say is not lost."""
