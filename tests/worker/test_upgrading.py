@@ -254,6 +254,24 @@ def test_what_an_older_release_has_no_room_for_is_not_taken_back(
     assert prorata("db", "downgrade", "0006", "--yes", **of(world_database_url)).status == 0
 
 
+def test_credits_beyond_the_room_that_an_older_release_has_are_not_taken_back(
+    prorata: Command, world: World, world_database_url: str
+) -> None:
+    world.buy(world.customer(), purchase())
+    with world.begin() as session:
+        session.execute(text("UPDATE subscription_periods SET charged_minor = 2147483648, unused_minor = 2147483648"))
+    ended = prorata("db", "downgrade", "0017", "--yes", **of(world_database_url))
+    assert (ended.status, ended.err) == (
+        1,
+        "Nothing was changed: subscription_periods holds credits above 2147483647, for which there is no room before 0018. "
+        "Go back to 0018 at the earliest, or restore a backup that is older than these credits.\n",
+    )
+    assert at(world_database_url) == head()
+    with world.begin() as session:
+        session.execute(text("UPDATE subscription_periods SET unused_minor = 2147483647"))
+    assert prorata("db", "downgrade", "0017", "--yes", **of(world_database_url)).status == 0
+
+
 def test_support_cases_that_there_are_get_numbers_and_an_older_release_opens_more(
     prorata: Command, world: World, world_database_url: str
 ) -> None:
