@@ -7,7 +7,7 @@ from sqlalchemy import text
 from tests.support.command import Command
 from tests.support.database_catalogue import catalogue
 from tests.support.world import World, change, purchase
-from tests.worker.test_upgrading import of
+from tests.worker.test_upgrading import at, head, of
 
 OF_DOCUMENTS = text("""
     SELECT tgrelid::regclass::text FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
@@ -46,3 +46,24 @@ def test_documents_are_what_they_were_after_all_migrations_were_taken_back_and_d
     assert prorata("db", "upgrade", **of(world_database_url)).status == 0
     assert documents(world) == issued
     assert catalogue(world_database_url) == tables
+
+
+def test_a_database_with_documents_is_not_taken_back_to_before_there_were_any(
+    prorata: Command, world: World, world_database_url: str
+) -> None:
+    world.buy(world.customer(), purchase("desk"))
+    issued = documents(world)
+    ended = prorata("db", "downgrade", "0001", "--yes", **of(world_database_url))
+    assert (ended.status, ended.err) == (
+        1,
+        "Nothing was changed: there are invoices, which a database before 0002 has no tables for. "
+        "Go back to 0002 at the earliest, or restore a backup that is older than the first invoice.\n",
+    )
+    assert (at(world_database_url), documents(world)) == (head(), issued)
+
+
+def test_a_database_without_documents_is_taken_back_to_the_first_revision(
+    prorata: Command, world_database_url: str
+) -> None:
+    assert prorata("db", "downgrade", "0001", "--yes", **of(world_database_url)).status == 0
+    assert at(world_database_url) == "0001"

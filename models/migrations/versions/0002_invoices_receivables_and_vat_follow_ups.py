@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from models.migrations import RevisionRefused
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -294,6 +296,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().scalar(sa.text("SELECT EXISTS (SELECT FROM invoices)")):
+        raise RevisionRefused(
+            "Nothing was changed: there are invoices, which a database before 0002 has no tables for. "
+            "Go back to 0002 at the earliest, or restore a backup that is older than the first invoice."
+        )
     op.execute("DELETE FROM sent_letters WHERE kind = 'vat_correction'")
     _letters(*LETTERS)
     op.drop_table("receivables")
