@@ -1,6 +1,7 @@
 """Looks after stalled orders. It finds them in PostgreSQL, so that nothing depends on messages that the broker lost.
 
-Two runs at once are safe: rows are locked with SKIP LOCKED, and a restart is only one more delivery of a guarded step.
+One runs at a time, as two would find the same orders. Nothing else rests on that: rows are locked with SKIP LOCKED, and a restart is only one
+more delivery of a guarded step.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,10 @@ from tasks.wiring import begin, policy
 log = structlog.get_logger(__name__)
 
 BATCH = 200
+LONG = 200
+"""messages of a queue, in Redis and in the outbox: one that has so many gets no restarts, behind which new orders would wait"""
+_LOCK = 0x73776570
+"""any number but that of `models.migrations.env`"""
 _NOW = select(func.clock_timestamp()).scalar_subquery()
 """Asked once for each statement: compared with the function itself, which may differ from row to row, every order that waits would be read."""
 UNSURE = timedelta(seconds=2)
@@ -37,17 +42,29 @@ UNSURE = timedelta(seconds=2)
 @shared_task(name="sweep", ignore_result=True, throws=NO_DATABASE)
 @outages.logged("sweep")
 def sweep() -> int:
-    """Restart stalled orders, end those that waited too long, end trials; returns how many orders were touched."""
-    _cut_back_waits()
-    due = (Order.wake_at <= _NOW, lease.is_over(), ~_in_queue())
-    touched = [(order_id, status) for order_id, status in standing_still(due) if _visit(order_id, due)]
-    trials.end_due()
-    with begin() as session:
-        record_heartbeat(session, "sweep")
+    """Restart stalled orders, end those that waited too long, end trials; returns how many orders were touched.
+
+    The lock is a transaction's, so PostgreSQL ends it with the process, and behind a pooler, too; a process that is frozen loses it after
+    `worker.database.IDLE_WITH_LOCKS`. That is why it is asked for again before each order.
+    """
+    with begin() as alone:
+        if not _hold_lock(alone):
+            return 0
+        _cut_back_waits()
+        due = (Order.wake_at <= _NOW, lease.is_over(), ~_waits_in_queue())
+        found = standing_still(due)
+        touched = [(order_id, status) for order_id, status in found if _hold_lock(alone) and _visit(order_id, due)]
+        _hold_lock(alone)
+        trials.end_due()
+        record_heartbeat(alone, "sweep")
     payment_authentication.enqueue_questions(
         order_id for order_id, status in touched if status is OrderStatus.AWAITING_AUTHENTICATION
     )
     return len(touched)
+
+
+def _hold_lock(alone: Session) -> bool:
+    return bool(alone.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))))
 
 
 def _cut_back_waits() -> None:
@@ -62,18 +79,26 @@ _STEPS = {queue: [step for step in Step if QUEUES[step] == queue] for queue in S
 """queue -> the steps whose messages go there"""
 
 
-def _in_queue() -> ColumnElement[bool]:
-    """Selects orders whose message still waits in a queue or inside a worker: publishing it again would only lengthen the queue.
+def _waits_in_queue() -> ColumnElement[bool]:
+    """Selects orders whose message still waits in a queue or inside a worker: publishing it again would only lengthen the queue. So it would
+    if the queue is long: then all its orders wait, lost or not, until it is shorter.
 
     Publishing an order sets its `wake_at` at least `GRACE` ahead, so it was published at `wake_at - GRACE` at the latest. An order with a
     lease token is not selected, because a worker had already begun.
     """
     with begin() as session:
         at = session.scalars(select(func.clock_timestamp())).one()
-    waits = [
-        and_(Order.next_step.in_(_STEPS[queue]), Order.wake_at > since + GRACE - UNSURE)
-        for queue, since in queue_heads.waiting(_STEPS, now=at).items()
-    ]
+        by_step = select(OutboxMessage.step, func.count()).group_by(OutboxMessage.step)
+        in_outbox = dict(session.execute(by_step).tuples().all())
+    queued = queue_heads.waiting(_STEPS, now=at)
+    waits = []
+    for queue, steps in _STEPS.items():
+        number = sum(in_outbox.get(step, 0) for step in steps)
+        if queue in queued:
+            waits.append(and_(Order.next_step.in_(steps), Order.wake_at > queued[queue].since + GRACE - UNSURE))
+            number += queued[queue].messages
+        if number >= LONG:
+            waits.append(Order.next_step.in_(steps))
     return and_(Order.status == OrderStatus.OPEN, Order.lease_token.is_(None), or_(false(), *waits))
 
 

@@ -1,4 +1,4 @@
-"""How long the head of each queue has waited: every message that was sent later is still behind it.
+"""How long the head of each queue has waited, and how many messages are in it: every one that was sent later is still behind it.
 
 To find a given message in a list, Redis would have to read the whole list. The oldest message is enough, however long
 the list is.
@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Collection, Mapping, MutableMapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from celery import current_app
@@ -38,9 +38,16 @@ def since(at: datetime) -> Mapping[str, Any]:
     return {SINCE: at.timestamp()}
 
 
-def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
-    """For each queue, since when the message that was at its head `IN_HANDS` seconds ago has waited. Any message sent later is still in the
-    queue, or has only just been taken by a worker. The head of an empty queue counts as sent at `now`, by the database's clock.
+class Queued(NamedTuple):
+    """since: when the message was sent that was at the queue's head `IN_HANDS` seconds ago."""
+
+    since: datetime
+    messages: int
+
+
+def waiting(queues: Collection[str], *, now: datetime) -> dict[str, Queued]:
+    """Any message sent after a queue's `since` is still in the queue, or has only just been taken by a worker. The head of an empty queue
+    counts as sent at `now`, by the database's clock.
 
     A queue is left out if its head could not be read. All are left out while the broker is away: no message then counts as queued.
     """
@@ -50,10 +57,15 @@ def waiting(queues: Collection[str], *, now: datetime) -> dict[str, datetime]:
             seen_at = now.timestamp()
             heads = {queue: _since(client.lindex(queue, -1), if_none=seen_at) for queue in queues}
             before = {queue: _before(client, KEPT_AS + queue, seen_at, head) for queue, head in heads.items()}
+            messages = {queue: client.llen(queue) for queue in queues}
         except (KombuError, *broker.connection_errors, *broker.channel_errors) as error:
             log.warning(without_broker(error), error=type(error).__name__)
             return {}
-    return {queue: datetime.fromtimestamp(at, UTC) for queue, at in before.items() if at is not None}
+    return {
+        queue: Queued(datetime.fromtimestamp(at, UTC), messages[queue])
+        for queue, at in before.items()
+        if at is not None
+    }
 
 
 def _since(message: bytes | None, *, if_none: float) -> float | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from celery import current_app
 from redis import Redis
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from models import lease, progress
 from models.messages import OutboxMessage
@@ -19,6 +19,7 @@ from models.states import OrderStatus, Step
 from tasks import sweep
 from tasks.queues import STEP_QUEUES
 from tasks.running import queue_heads
+from tests.support.in_one_process import without_broker
 from tests.support.world import World, purchase
 from worker import relay
 
@@ -158,6 +159,64 @@ def test_messages_in_another_queue_say_nothing_about_this_one(world: World, redi
     redis.rpush("payments", HEARTBEAT % (time.time() - 120))
     assert sweep.sweep() == 1
     assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
+
+
+def fill(redis: Redis, queue: str, messages: int) -> None:
+    """With messages that have only just been sent, so that whatever was published before is lost."""
+    redis.lpush(queue, *[HEARTBEAT % time.time()] * messages)
+
+
+def test_lost_orders_are_not_put_behind_a_long_queue_but_when_it_is_shorter(
+    world: World, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "LONG", 3)
+    order_id = published(world)
+    next_one_is_taken(redis)
+    fill(redis, "orders", 3)
+    before = world.order(order_id)
+    assert sweep.sweep() == 0
+    left = world.order(order_id)
+    assert (world.outbox(), left.restarts, left.wake_at) == ([], 0, before.wake_at)
+    next_one_is_taken(redis)
+    assert sweep.sweep() == 1
+    assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
+
+
+def test_a_long_queue_holds_up_no_order_that_goes_to_another(
+    world: World, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "LONG", 3)
+    fill(redis, "payments", 3)
+    order_id = published(world)
+    next_one_is_taken(redis)
+    assert sweep.sweep() == 1
+    assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
+
+
+def test_an_order_that_a_dead_worker_had_begun_is_put_behind_a_long_queue_too(
+    world: World, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "LONG", 3)
+    order_id = published(world)
+    next_one_is_taken(redis)
+    begun_by_a_worker_that_died(world, order_id)
+    world.let_waits_run_out(order_id)
+    fill(redis, "orders", 3)
+    assert sweep.sweep() == 1
+
+
+def test_what_waits_in_the_outbox_counts_as_queued(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As while the broker is away: all of it would come into the queues at once."""
+    monkeypatch.setattr(sweep, "LONG", 3)
+    monkeypatch.setattr(sweep, "BATCH", 3)
+    lost = [world.place(world.customer(), purchase()) for _ in range(5)]
+    with world.begin() as session:
+        session.execute(delete(OutboxMessage))
+    for order_id in lost:
+        world.let_waits_run_out(order_id)
+    with without_broker():
+        assert [sweep.sweep() for _ in range(3)] == [3, 0, 0]
+    assert len(world.outbox()) == 3
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from models.rules.cart import SubscriptionStatus
 from models.states import OrderStatus, Step
 from models.subscriptions import Subscription
 from tasks import sweep
+from tasks.errors import NO_DATABASE
 from tasks.running import retry_policy
 from tests.support.in_one_process import without_broker
 from tests.support.many_orders import Plans, copy_waiting_orders
@@ -206,6 +207,60 @@ def test_two_sweeps_at_once_restart_an_order_once(world: World) -> None:
         each.join()
     assert sum(touched) == 3
     assert sorted(order_id for order_id, _ in world.outbox()) == sorted(ids)
+
+
+class Sweeping:
+    """A sweep in a thread of its own, that stops at the first of its orders until the end of the block."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.touched: list[int] = []
+        self.failed: list[BaseException] = []
+        self._stopped, self._may_go_on = threading.Event(), threading.Event()
+        self._look_after = sweep.look_after
+        self._thread = threading.Thread(target=self._run)
+        monkeypatch.setattr(sweep, "look_after", self._stop)
+
+    def __enter__(self) -> "Sweeping":
+        self._thread.start()
+        assert self._stopped.wait(60)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._may_go_on.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self.touched.append(sweep.sweep())
+        except NO_DATABASE as error:
+            self.failed.append(error)
+
+    def _stop(self, session: Session, order: Order) -> bool:
+        if threading.current_thread() is self._thread:
+            self._stopped.set()
+            assert self._may_go_on.wait(60)
+        return self._look_after(session, order)
+
+
+def test_a_sweep_leaves_everything_to_the_one_that_is_at_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would find the same orders, and open a transaction for each."""
+    for _ in range(3):
+        stand_still(world, world.place(world.customer(card=None), purchase()))
+    with Sweeping(monkeypatch) as first:
+        assert sweep.sweep() == 0
+        assert world.outbox() == []
+    assert (first.touched, len(world.outbox())) == ([3], 3)
+
+
+def test_a_sweep_that_died_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(3):
+        stand_still(world, world.place(world.customer(card=None), purchase()))
+    with Sweeping(monkeypatch) as first:
+        with world.begin() as session:
+            others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            session.execute(text(f"select pg_terminate_backend(pid, 60000) {others} and state like 'idle in%'"))
+        assert sweep.sweep() == 3
+    assert (first.touched, len(first.failed), len(world.outbox())) == ([], 1, 3)
 
 
 def test_an_order_that_a_worker_has_taken_since_it_was_found_is_left_alone(
