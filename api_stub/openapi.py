@@ -18,7 +18,7 @@ Orders for per-seat SaaS subscriptions: ask for a binding quote, place an order 
 4. Where its `next` is not null, the customer must do that first; it names the request that then lets the order go on, and `waits_until` says how long there is time.
 
 Nobody calls you when an order ends, and an order can end days after it was placed: a customer pays later, or lets it lapse. So keep the ids of orders that are not final, and follow the events of each or, every few
-minutes, ask for them again (one by one, or by `GET /v1/orders`).
+minutes, ask for them again (one by one, or all by `GET /v1/orders?final=false`: one that you know and that is missing there has become final).
 
 A completed order may be refunded later. `GET /v1/orders?status=refunded&status=needs_attention` lists those, beside others that needed us: ask once a day, and compare with what you know.
 
@@ -43,7 +43,7 @@ Fields, query parameters and bodies that are not described here are refused, and
 a misspelled name is noticed, and nothing is read half. Only the body of a `GET` or `HEAD`, which has no meaning in HTTP, is ignored (if it is no larger than bodies may be). Bodies are sent uncompressed (a `Content-Encoding` other than `identity` is refused), and so are answers. `HEAD` is answered
 wherever `GET` is, but for a stream of events.
 
-Answers may get more fields, and lists of words (statuses, an order's `next.action`, kinds of entries) more words: ignore fields that you do not know, and treat an order whose `status` you do not know by its `final` and `next`. What there is
+Answers may get more fields, and lists of words (statuses, an order's `next.action`, kinds of entries) more words: ignore fields that you do not know, and treat an order whose `status` you do not know by its `final` and `next` (lists have `final` only: `GET` the order for `next`). What there is
 keeps its meaning.
 
 Each answer has an `X-Request-ID`, by which our logs know it. Errors are problem details (RFC 9457). Their `type` never changes; each operation lists those that it may answer with. A type may

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BeforeValidator
 from sqlalchemy import exists, select
 
 from api_stub.access import require_account
@@ -13,6 +12,7 @@ from api_stub.edge.head_requests import HeadRoute
 from api_stub.schemas import paging
 from api_stub.schemas.invoices import InvoiceList
 from api_stub.schemas.paging import USUAL, After, Limit
+from api_stub.schemas.values import TRUE_OR_FALSE
 from api_stub.views import invoice_view
 from models.invoices import Invoice, Receivable, ReceivableStatus
 from tasks.snapshot import begin_snapshot
@@ -22,11 +22,6 @@ router = APIRouter(prefix="/v1/accounts/{account_id}", tags=["accounts"], route_
 _IS_OWED = exists().where(Receivable.invoice_id == Invoice.id, Receivable.status == ReceivableStatus.OPEN)
 
 
-def _as_in_json(given: str) -> object:
-    """Pydantic would take `yes`, `1` and `on`, too, which are not described."""
-    return {"true": True, "false": False}.get(given, "")
-
-
 @router.get("/invoices", summary="An account's invoices and credit notes")
 def list_account_invoices(
     account_id: UUID,
@@ -34,7 +29,7 @@ def list_account_invoices(
     owed: Annotated[
         bool | None,
         Query(description="true: only those on which something is still owed; false: only the others"),
-        BeforeValidator(_as_in_json),
+        TRUE_OR_FALSE,
     ] = None,
     after: After = None,
     limit: Limit = USUAL,

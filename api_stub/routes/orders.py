@@ -14,12 +14,12 @@ from api_stub.edge.json_bodies import JsonRoute
 from api_stub.problems.problem_types import refuses
 from api_stub.schemas.orders import OrderPage, OrderPlaced, OrderView, OrderWanted, placed_view
 from api_stub.schemas.paging import USUAL, Limit
-from api_stub.schemas.values import DIGITS, INT64, LOCATION, PRINTED_OR_BLANK
+from api_stub.schemas.values import DIGITS, INT64, LOCATION, PRINTED_OR_BLANK, TRUE_OR_FALSE
 from api_stub.threads import in_thread
 from api_stub.views import order_view, owed_view
 from models.orders import Order
 from models.planning import plan_for_values
-from models.states import OrderStatus
+from models.states import FINAL, OrderStatus
 from tasks import placement
 from tasks.failure_points import reach
 from tasks.placement import Placed
@@ -103,6 +103,11 @@ def list_orders(
             description="only orders in one of these: give it once for each, such as `status=open&status=needs_attention`",
         ),
     ] = None,
+    final: Annotated[
+        bool | None,
+        Query(description="false: only orders that are not final, whatever their status is; true: only the others"),
+        TRUE_OR_FALSE,
+    ] = None,
     before: Annotated[
         int | None,
         Query(ge=1, lt=2**63, description="only orders with a lower number", json_schema_extra=INT64),
@@ -116,6 +121,8 @@ def list_orders(
         query = query.where(Order.account_id == account_id)
     if status is not None:
         query = query.where(Order.status.in_(status))
+    if final is not None:
+        query = query.where(Order.status.in_([each for each in OrderStatus if (each in FINAL) is final]))
     if before is not None:
         query = query.where(Order.number < before)
     with begin() as session:

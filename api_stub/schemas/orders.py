@@ -44,6 +44,8 @@ Owed = Annotated[
     ),
 ]
 
+FinishedAt = Annotated[Instant | None, Field(description="when it became `final`; null while it is not")]
+
 
 class OrderWanted(Wanted):
     account_id: UUID = Field(examples=["018f6f6a-0000-7000-8000-000000000001"])
@@ -100,13 +102,14 @@ class OrderSummary(BaseModel):
     number: Int64
     account_id: UUID
     status: Standing
+    final: bool = Field(description="as `OrderView.final`, which names the exceptions")
     reason_code: str | None = Field(description=WHY)
     products: list[OrderedView] = Field(description="in the order of its `lines`")
     total: Money
     due: Money
     owed: Owed
     created_at: Instant
-    finished_at: Instant | None
+    finished_at: FinishedAt
 
 
 class OrderPage(BaseModel):
@@ -248,7 +251,7 @@ class OrderView(BaseModel):
         description="while the order is open after that, it is about to be cancelled, or its payment undone; `status_text` says so"
     )
     created_at: Instant
-    finished_at: Instant | None
+    finished_at: FinishedAt
 
 
 def placed_view(order: PlacedOrder, quote_id: UUID) -> OrderPlaced:

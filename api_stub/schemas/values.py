@@ -114,6 +114,15 @@ def _digits(text: object) -> object:
 DIGITS = BeforeValidator(_digits)
 """for an integer in a query or a header: `int` would also read 1_0, 5.0, +5 and blanks"""
 
+
+def _as_in_json(given: str) -> object:
+    """Pydantic would take `yes`, `1` and `on`, too, which are not described."""
+    return {"true": True, "false": False}.get(given, "")
+
+
+TRUE_OR_FALSE = BeforeValidator(_as_in_json)
+"""for a boolean in a query"""
+
 LOCATION: dict[str, Any] = {
     "Location": {
         "description": "address of what was made",

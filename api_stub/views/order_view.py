@@ -67,6 +67,7 @@ def summary(order: Order, owed: StillOwed | None) -> OrderSummary:
         number=order.number,
         account_id=order.account_id,
         status=order.status,
+        final=order.status in FINAL,
         reason_code=order.reason,
         products=[
             OrderedView(

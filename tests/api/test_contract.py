@@ -140,6 +140,8 @@ def test_one_name_means_one_thing_in_all_that_is_shown_of_an_order() -> None:
         DOCUMENT["components"]["schemas"][name]["properties"] for name in ("OrderPlaced", "OrderSummary", "OrderView")
     )
     assert "created_at" in placed.keys() & listed.keys() & shown.keys()
+    assert {"status", "final", "finished_at"} <= listed.keys() & shown.keys()
+    assert listed["finished_at"]["description"] == shown["finished_at"]["description"]
     assert "reason" not in listed  # the code alone, which OrderView's has beside a text
     assert (
         listed["reason_code"]["description"]

@@ -55,6 +55,28 @@ def test_orders_of_several_statuses_are_listed_by_one_request(world: World, api:
     )  # fmt: skip
 
 
+def test_orders_that_are_final_or_not_are_listed_whatever_their_status_is(
+    world: World, api: Api, ada: Customer
+) -> None:
+    done, still_open, given_up = (api.order(ada, purchase(product)) for product in ("desk", "chat", "wiki"))
+    world.run(UUID(done))
+    api.post(f"/v1/orders/{given_up}/cancel")
+    world.run(UUID(given_up))
+
+    def listed(query: str) -> list[tuple[str, bool]]:
+        answer = api.get(f"/v1/orders?{query}").json()
+        return [(order["id"], order["final"]) for order in answer["orders"]]
+
+    assert listed("final=false") == [(still_open, False)]
+    assert listed("final=true") == [(given_up, True), (done, True)]
+    assert listed("final=true&status=completed&status=open") == [(done, True)]
+    assert listed("final=false&status=completed") == []
+    wrong = api.get("/v1/orders?final=yes")
+    assert (problem(wrong), wrong.json()["errors"]) == (
+        (422, "invalid-request"), [{"parameter": "final", "detail": "must be true or false"}],
+    )  # fmt: skip
+
+
 def test_an_order_is_listed_with_what_it_is_for(world: World, api: Api, ada: Customer) -> None:
     world.buy(ada, worlds.purchase("desk", seats=10), worlds.trial("chat", seats=2))
     [listed] = api.get("/v1/orders").json()["orders"]
@@ -84,7 +106,14 @@ def test_a_page_of_many_orders_takes_no_more_queries_than_one_of_a_single_order(
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/orders", "/v1/orders?status=open", "/v1/orders?status=completed&before=5000", "/v1/accounts"]
+    "path",
+    [
+        "/v1/orders",
+        "/v1/orders?final=false",
+        "/v1/orders?status=open",
+        "/v1/orders?status=completed&before=5000",
+        "/v1/accounts",
+    ],
 )
 def test_a_list_is_planned_for_the_key_and_statuses_asked_for_however_often_it_is(
     world: World, api: Api, ada: Customer, path: str
@@ -109,21 +138,22 @@ def test_a_list_is_planned_for_the_key_and_statuses_asked_for_however_often_it_i
 
 
 @pytest.mark.parametrize(
-    ("status", "index"),
+    ("asked", "index"),
     [
-        ("open", "ix_orders_not_ended"),
-        ("needs_attention", "ix_orders_not_ended"),
-        ("rejected", "ix_orders_ended_without"),
-        ("refunded", "ix_orders_ended_without"),
+        ("status=open", "ix_orders_not_ended"),
+        ("status=needs_attention", "ix_orders_not_ended"),
+        ("final=false", "ix_orders_not_ended"),
+        ("status=rejected", "ix_orders_ended_without"),
+        ("status=refunded", "ix_orders_ended_without"),
     ],
 )
-def test_orders_of_a_status_that_few_have_are_found_by_an_index_of_those(
-    world: World, api: Api, ada: Customer, status: str, index: str
+def test_orders_of_which_there_are_few_are_found_by_an_index_of_those(
+    world: World, api: Api, ada: Customer, asked: str, index: str
 ) -> None:
     """Their key has so many accounts that it does not narrow the list."""
     api.order(ada, purchase())
     copy_completed_orders(world, ada)
     with Plans(world, "orders") as plans:
-        assert api.get(f"/v1/orders?status={status}").status_code == 200
+        assert api.get(f"/v1/orders?{asked}").status_code == 200
     [plan] = plans.noted
     assert index in plan, plan
