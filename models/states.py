@@ -53,7 +53,7 @@ class Step(StrEnum):
     SEND_REFUND_NOTICE = "send_refund_notice"
 
 
-FORWARD = (
+WAY_FORWARD = (
     Step.VALIDATE_CART,
     Step.COMPUTE_PRORATION,
     Step.COLLECT_PAYMENT,
@@ -61,23 +61,26 @@ FORWARD = (
     Step.SEND_CONFIRMATION_EMAIL,
     Step.PROMPT_SEAT_ASSIGNMENT,
 )
+NOT_ENTERED_YET: tuple[Step, ...] = ()
+"""the step of `WAY_FORWARD` to which only the next release brings orders; processes of this one do it where that has brought one"""
+FORWARD = tuple(step for step in WAY_FORWARD if step not in NOT_ENTERED_YET)
 BACK = (Step.REFUND_PAYMENT, Step.SEND_REFUND_NOTICE)
 
 
-UNTIL_CHARGED = FORWARD[: FORWARD.index(Step.COLLECT_PAYMENT) + 1]
+UNTIL_CHARGED = WAY_FORWARD[: WAY_FORWARD.index(Step.COLLECT_PAYMENT) + 1]
 """an order before one of these may yet begin a charge"""
 
-AFTER_PAYMENT = (*FORWARD[FORWARD.index(Step.COLLECT_PAYMENT) + 1 :], *BACK)
+AFTER_PAYMENT = (*WAY_FORWARD[WAY_FORWARD.index(Step.COLLECT_PAYMENT) + 1 :], *BACK)
 """how the order is paid is settled: charged, to be invoiced, or nothing was due"""
 
-AFTER_ACTIVATION = FORWARD[FORWARD.index(Step.ACTIVATE_SUBSCRIPTION) + 1 :]
+AFTER_ACTIVATION = WAY_FORWARD[WAY_FORWARD.index(Step.ACTIVATE_SUBSCRIPTION) + 1 :]
 """what was bought is active: too late to cancel"""
 
 
 def steps_from(step: Step) -> tuple[Step, ...]:
-    """The remaining steps, `step` included: forward, or on the way back where `step` belongs to that."""
-    way = FORWARD if step in FORWARD else BACK
-    return way[way.index(step) :]
+    """`step` and those that follow it: forward, or on the way back where it belongs to that."""
+    way = BACK if step in BACK else WAY_FORWARD
+    return (step, *(each for each in way[way.index(step) + 1 :] if each not in NOT_ENTERED_YET))
 
 
 class PaymentKind(StrEnum):

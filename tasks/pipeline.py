@@ -11,7 +11,7 @@ id travels. A worker that takes all queues runs them one after another, without 
 If what was charged cannot be activated: refund_payment, then send_refund_notice.
 
 A worker imports this module, which registers the steps as Celery tasks (`tasks.step`). Each hands the order to the one that follows it in
-`FORWARD`, or `BACK`, of models/states.py.
+`WAY_FORWARD`, or `BACK`, of models/states.py.
 """
 
 from tasks.activate_subscription import activate_subscription

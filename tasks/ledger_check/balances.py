@@ -4,7 +4,7 @@ import re
 from itertools import groupby
 
 from models.ledger import Cause, MovementKind, cause_of
-from models.states import BACK, FORWARD, OrderStatus, Step
+from models.states import BACK, WAY_FORWARD, OrderStatus, Step
 from tasks.ledger_check.books import Books, Movement, OrderBook
 from tasks.ledger_check.differences import Check, Found, differs
 
@@ -18,7 +18,7 @@ _MADE_BY = {
     MovementKind.RELEASED: _for(rf"{Cause.RELEASE}:\d+"),
     MovementKind.CREDITED: _for(Cause.CREDIT, Cause.VAT_CREDIT, Cause.TRANSFER_CREDIT),
 }
-_RESERVES_LATER = FORWARD[: FORWARD.index(Step.COLLECT_PAYMENT)]
+_RESERVES_LATER = WAY_FORWARD[: WAY_FORWARD.index(Step.COLLECT_PAYMENT)]
 
 
 def check_balances(books: Books) -> Found:

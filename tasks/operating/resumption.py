@@ -16,7 +16,7 @@ from models.states import (
     ATTEMPT_OVER,
     ATTEMPT_UNDER_WAY,
     BACK,
-    FORWARD,
+    WAY_FORWARD,
     LetterKind,
     LetterStatus,
     OrderStatus,
@@ -111,13 +111,13 @@ def _refuse_way_forward(story: Story, stands_at: Step, first: Step) -> None:
         return
     if stands_at in BACK:
         raise NotPossible(f"its money is on the way back, so it cannot go forward again; it stands at {stands_at}")
-    if FORWARD.index(first) > FORWARD.index(stands_at):
+    if WAY_FORWARD.index(first) > WAY_FORWARD.index(stands_at):
         otherwise = f"; resume it{_OR_WITHOUT}" if stands_at in _LETTERS else ""
         raise NotPossible(f"it stands at {stands_at}; beginning with {first} would skip that{otherwise}")
     if stands_at in AFTER_ACTIVATION and first not in AFTER_ACTIVATION:
         raise NotPossible(f"what it bought is active; begin with {stands_at}")
     charged = any(charge.status not in ATTEMPT_OVER for charge in story.charges)
-    if charged and FORWARD.index(first) < FORWARD.index(Step.COLLECT_PAYMENT):
+    if charged and WAY_FORWARD.index(first) < WAY_FORWARD.index(Step.COLLECT_PAYMENT):
         raise NotPossible(f"it was charged, or may have been; begin with {Step.COLLECT_PAYMENT} or later")
 
 

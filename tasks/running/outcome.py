@@ -4,7 +4,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from models import progress
-from models.states import BACK, FORWARD, OrderStatus, Step, steps_from
+from models.states import BACK, OrderStatus, Step, steps_from
 from tasks.wiring import begin
 
 
@@ -43,5 +43,5 @@ def why_not(order_id: UUID, this: Step) -> Outcome:
         standing = progress.status_and_step(session, order_id)
     if standing is None or standing[0] is not OrderStatus.OPEN:
         return Outcome.NOT_OPEN
-    went_on = standing[1] in steps_from(this)[1:] or (this in FORWARD and standing[1] in BACK)
+    went_on = standing[1] in steps_from(this)[1:] or (this not in BACK and standing[1] in BACK)
     return Outcome.ALREADY_DONE if went_on else Outcome.HELD_BY_ANOTHER

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from api_stub.views import timeline
-from models.states import BACK, FORWARD, Step
+from models.states import BACK, WAY_FORWARD, Step
 from tasks import pipeline
 from tasks.operating import resumption
 from tasks.queues import QUEUES
@@ -33,7 +33,7 @@ def test_a_step_is_a_module_a_function_and_a_task_of_its_name(step: Step) -> Non
     assert task.name == step
 
 
-@pytest.mark.parametrize("step", [*FORWARD[:-1], *BACK[:-1]])
+@pytest.mark.parametrize("step", [*WAY_FORWARD[:-1], *BACK[:-1]])
 def test_the_timeline_says_in_words_that_a_step_is_done(step: Step) -> None:
     """The last step of each way ends the order, which has words of its own."""
     assert f"{step}.done" in timeline._TEXT, "missing in api_stub/views/timeline.py: _TEXT"
@@ -55,5 +55,5 @@ def test_a_step_has_the_places_at_which_a_crash_does_most_harm(step: Step) -> No
 
 def test_the_business_process_is_told_in_its_order() -> None:
     told = re.findall(r"^    (\w+) ", inspect.getdoc(pipeline) or "", re.MULTILINE)
-    assert told == list(FORWARD), "docstring of tasks/pipeline.py"
-    assert pipeline.__all__ == [*FORWARD, *BACK], "__all__ of tasks/pipeline.py"
+    assert told == list(WAY_FORWARD), "docstring of tasks/pipeline.py"
+    assert pipeline.__all__ == [*WAY_FORWARD, *BACK], "__all__ of tasks/pipeline.py"
