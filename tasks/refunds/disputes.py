@@ -120,13 +120,14 @@ def report(order_id: UUID, dispute: Dispute) -> None:
 
 
 def in_the_way(disputes: Sequence[Dispute]) -> Dispute | None:
-    """The dispute because of which nothing of the charge is to be refunded: the provider refuses to, or would, although it has let the bank keep the money."""
-    taken = [
-        each
-        for each in disputes
-        if each.status is DisputeStatus.LOST or (not each.refundable and each.status in _WORST_FIRST)
-    ]
-    return min(taken, key=lambda each: _WORST_FIRST.index(each.status), default=None)
+    """The dispute because of which nothing of the charge is to be refunded: the provider refuses to, or would, although it has let the bank keep the money.
+
+    One that is not decided comes first, though nothing was withdrawn for it yet: beside another it cannot be ended by refunding all, so it may take its sum still.
+    """
+    decisive = [each for each in disputes if each.status in _WORST_FIRST]
+    if not any(each.status is DisputeStatus.LOST or not each.refundable for each in decisive):
+        return None
+    return min(decisive, key=lambda each: _WORST_FIRST.index(each.status))
 
 
 def one_in_the_way(disputes: Sequence[Dispute]) -> Dispute:

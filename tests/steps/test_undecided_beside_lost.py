@@ -1,0 +1,94 @@
+"""A dispute that is decided, and another of the same charge that is not, though nothing was withdrawn for it yet: nothing is paid or recorded until both are."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import pytest
+
+from models.states import OrderStatus
+from tasks.operating import outside_refunds, unexpected_refunds
+from tasks.operating.order_at_hand import NotPossible
+from tests.support.disputes import bought, dispute, give_back, named, noted
+from tests.support.payment import given_up_and_paid_late
+from tests.support.world import World
+
+UNDECIDED = r"and has not decided yet; do not give it back in any other way"
+
+
+def resolved_later(world: World, charge: str, amount: int) -> str:
+    """A resolution prevented the dispute, and has withdrawn nothing yet: the provider would still refund the charge for all that it says."""
+    made = dispute(world, charge, "prevented", amount=amount, case_type="resolution")
+    changed(world, charge, made, {"balance_transactions": [], "is_charge_refundable": True})
+    return made
+
+
+def changed(world: World, charge: str, ref: str, values: Mapping[str, object]) -> None:
+    world.stripe.control("change", id=ref, values=values)
+    world.notify(charge, "charge.dispute.updated")
+
+
+def took_nothing(world: World, charge: str, ref: str) -> None:
+    changed(world, charge, ref, {"payment_method_details": {"type": "card", "card": {"case_type": "block"}}})
+
+
+def withdrew(world: World, charge: str, ref: str, amount: int) -> None:
+    moved = {"object": "balance_transaction", "amount": -amount, "currency": "eur"}
+    changed(world, charge, ref, {"balance_transactions": [moved], "is_charge_refundable": False})
+
+
+def decided(world: World, charge: str, status: str, amount: int) -> None:
+    dispute(world, charge, status, amount=amount)
+    world.notify(charge, "charge.dispute.closed")
+
+
+def settle(order_id: UUID, *, rest_paid: bool = False) -> int | None:
+    return outside_refunds.settle(order_id, by="Olga", why="dispute lost", rest_paid=rest_paid).owed_minor
+
+
+@pytest.mark.parametrize("status", ["lost", "won"])
+def test_while_another_is_not_decided_nothing_is_paid_or_recorded(world: World, status: str) -> None:
+    _, order_id, charge = bought(world)
+    decided(world, charge, status, 60_00)
+    resolved_later(world, charge, 59_00)
+    with pytest.raises(NotPossible, match=UNDECIDED):
+        give_back(order_id)
+    for rest_paid in (False, True):
+        with pytest.raises(NotPossible, match=UNDECIDED):
+            settle(order_id, rest_paid=rest_paid)
+    assert (world.order(order_id).status, world.refunds(order_id)) == (OrderStatus.COMPLETED, [])
+
+
+def test_once_the_other_took_nothing_the_rest_is_owed(world: World) -> None:
+    _, order_id, charge = bought(world)
+    decided(world, charge, "lost", 60_00)
+    took_nothing(world, charge, resolved_later(world, charge, 59_00))
+    assert noted(world, order_id)[-1] == ("dispute.closed", "closed", 59_00)
+    with pytest.raises(
+        NotPossible, match=r"only 60\.00 EUR .* for good \(dispute du_\w+, lost\).* pay the remaining 59\.00 EUR"
+    ):
+        settle(order_id)
+    assert settle(order_id, rest_paid=True) == 59_00
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_once_the_other_has_withdrawn_its_part_nothing_is_owed(world: World) -> None:
+    _, order_id, charge = bought(world)
+    decided(world, charge, "lost", 60_00)
+    withdrew(world, charge, resolved_later(world, charge, 59_00), 59_00)
+    assert settle(order_id) == 0
+    [recorded] = world.noted(order_id, "refund.settled_outside")
+    assert (recorded["owed_minor"], recorded["by_bank_minor"]) == (0, 119_00)
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_of_an_unexpected_charge_neither_sum_is_paid_or_recorded(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    decided(world, late, "lost", 60_00)
+    waits = resolved_later(world, late, 40_00)
+    assert "not decided yet): do not give it back" in world.noted(order_id, "refund.refused")[-1]["error"]
+    with pytest.raises(NotPossible, match=UNDECIDED):
+        unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
+    took_nothing(world, late, waits)
+    assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (59_00, "EUR")
+    assert named(world) == []
