@@ -17,7 +17,7 @@ from models.timeline_kinds import Kind
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import RefundRefused
 from tasks.ports import Charge, Dispute
-from tasks.refunds import disputes, refunded, refunding
+from tasks.refunds import disputes, given_twice, refunded, refunding
 from tasks.running import retry_policy
 from tasks.wiring import begin, now
 
@@ -55,32 +55,42 @@ def leave_to_bank(
 
     What a person was told before is called off. noted: the newest entry about a dispute of the order. Raises StepAgain if there is another since.
     """
-    owed = refunding.owed_minor(charge.ref, disputed, amount_minor=charge.amount_minor, currency=charge.currency)
+    back = refunding.back_minor(charge.ref)
     with begin() as session:
         lock_order(session, order.id)
         disputes.require_newest(session, order.id, noted)
-        left = owed - (refunded.paid_minor(session, attempt) or 0)
-        error, calls_person = _what_to_do(charge, disputed, owed_minor=left)
+        paid = refunded.paid_minor(session, attempt) or 0
+        error, calls_person = _what_to_do(charge, disputed, back_minor=back, paid_minor=paid)
         said = _said_last(session, order, charge)
         if said.get("error") != error and (said or calls_person):
             _call_person(session, order, charge, error)
     return NewsOutcome.UNEXPECTED_AND_DISPUTED
 
 
-def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, owed_minor: int) -> tuple[str, bool]:
+def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, back_minor: int, paid_minor: int) -> tuple[str, bool]:
     """What a person is to do about an unexpected charge of which a dispute is in the way; whether they must be called for that.
 
-    owed_minor: what the customer has from nobody; negative, if they have that much twice, or, if the bank took a sum in another currency, what was recorded as paid.
+    back_minor: what the provider refunded of it. paid_minor: what was recorded as paid.
     """
     dispute = disputes.one_in_the_way(disputed)
+    not_taken = disputes.not_taken_minor(disputed, amount_minor=charge.amount_minor, currency=charge.currency)
+    owed_minor = max(0, not_taken - back_minor) - paid_minor
     left = f"{format_amount(owed_minor, charge.currency)} of unexpected charge {charge.ref} is still the customer's"
     if dispute.status is DisputeStatus.CHARGEBACK:
         return f"{charge.ref} is disputed (dispute {dispute.ref}, not decided yet): {disputes.DO_NOT_PAY}", False
     taken = f"the customer's bank has taken {disputes.sum_taken_back(disputed)} of {charge.ref} back for good ({disputes.named(disputed)}, lost)"
     if disputes.is_foreign(disputed, charge.currency):
-        return _compare(taken, charge, paid_minor=-owed_minor), owed_minor < 0
+        return _compare(taken, charge, paid_minor=paid_minor), paid_minor > 0
     if owed_minor < 0:
-        return disputes.has_twice(f"unexpected charge {charge.ref}", -owed_minor, charge.currency), True
+        twice = given_twice.told(
+            f"unexpected charge {charge.ref}",
+            disputed,
+            amount_minor=charge.amount_minor,
+            paid_minor=paid_minor,
+            refunded_minor=back_minor,
+            currency=charge.currency,
+        )
+        return twice, True
     if dispute.status is DisputeStatus.WON and owed_minor:
         return f"{left}, though its dispute {dispute.ref} was won; the provider refunds it no more", True
     if dispute.status is DisputeStatus.WON:

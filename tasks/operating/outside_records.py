@@ -13,7 +13,7 @@ from models.timeline_kinds import Kind
 from tasks.errors import StepAgain
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Dispute
-from tasks.refunds import disputes, refunded, refunding, refunds_elsewhere
+from tasks.refunds import disputes, given_twice, refunded, refunding, refunds_elsewhere
 from tasks.wiring import begin, payments
 
 
@@ -42,18 +42,33 @@ def left_minor(
 
 
 def left_since(
-    charge: ChargeAttempt, of_what: str, found: Sequence[Dispute], left_minor: int | None, *, paid_minor: int
+    charge: ChargeAttempt,
+    of_what: str,
+    found: Sequence[Dispute],
+    left_minor: int | None,
+    *,
+    paid_minor: int,
+    back_minor: int,
 ) -> int:
     """What is left to pay of a charge of which `paid_minor` was recorded as paid; 0 if nothing is, but the bank has what was recorded of it as refunded.
 
-    of_what: the charge. Raises NotPossible if nothing is to be recorded, or if the sums cannot be compared.
+    of_what: the charge. back_minor: what the provider refunded of it. Raises NotPossible if nothing is to be recorded, or if the sums cannot be compared.
     """
     if left_minor is None:
         raise NotPossible(
             f"{is_back_already(of_what)}, and its bank has a sum in another currency since: compare the sums"
         )
     if left_minor < paid_minor:
-        raise NotPossible(disputes.has_twice(of_what, paid_minor - left_minor, charge.currency))
+        raise NotPossible(
+            given_twice.told(
+                of_what,
+                found,
+                amount_minor=charge.amount_minor,
+                paid_minor=paid_minor,
+                refunded_minor=back_minor,
+                currency=charge.currency,
+            )
+        )
     if left_minor == paid_minor and not _has_bank_another_sum(charge, found):
         raise NotPossible(is_back_already(of_what))
     return left_minor - paid_minor

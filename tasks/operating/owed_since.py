@@ -39,7 +39,7 @@ def settle(
     back = outside_records.went_back_minor(charge)
     found, owed = disputed(charge)
     left = outside_records.left_minor(order, charge, found, owed_minor=owed, back_minor=back)
-    since = outside_records.left_since(charge, of_what, found, left, paid_minor=paid)
+    since = outside_records.left_since(charge, of_what, found, left, paid_minor=paid, back_minor=back)
     if rest_paid and not since:
         raise NotPossible(
             f"{outside_records.is_back_already(of_what)}, and no rest is left to pay: run it without --rest-paid, which records that"

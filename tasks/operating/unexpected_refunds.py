@@ -43,7 +43,7 @@ def settle(
         raise NotPossible(f"{of_what} goes back by itself: no refund of it has failed or was refused")
     left = outside_records.left_minor(order, charge, found, owed_minor=owed, back_minor=back)
     if paid is not None:
-        left = outside_records.left_since(charge, of_what, found, left, paid_minor=paid)
+        left = outside_records.left_since(charge, of_what, found, left, paid_minor=paid, back_minor=back)
     elif outside_records.is_lost(found) and not owed:
         _require_rest_of_unexpected_paid(charge, found, rest_paid=rest_paid)
     outside_records.require_paid(charge, of_what, left, paid=paid_now)

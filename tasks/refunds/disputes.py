@@ -218,14 +218,6 @@ def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_mi
     return f"{taken}: do not pay that. The remaining {left} is owed still: pay only that by other means. {_MAY_BE_RATE}"
 
 
-def has_twice(of_what: str, amount_minor: int, currency: str) -> str:
-    """That the customer got more of a charge than it was, since a person recorded what they paid of it. of_what: the charge."""
-    return (
-        f"the customer has {format_amount(amount_minor, currency)} of {of_what} twice: as was recorded by `prorata orders refunded-outside`, "
-        "and from their bank or the provider. Pay nothing more, and send the bank proof of what was paid"
-    )
-
-
 def sum_taken_back(disputes: Sequence[Dispute]) -> str:
     """What the bank has taken of the charge, in words."""
     sums: dict[str, int] = {}

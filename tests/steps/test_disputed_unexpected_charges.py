@@ -325,8 +325,8 @@ def test_what_the_bank_takes_since_it_was_recorded_as_paid_the_customer_has_twic
     assert settle(order_id, late) == (119_00, "EUR")
     turns(world, late, "needs_response", "lost")
     twice = (
-        "the customer has 119.00 EUR of unexpected charge pi_1 twice: as was recorded by `prorata orders refunded-outside`, "
-        "and from their bank or the provider. Pay nothing more, and send the bank proof of what was paid"
+        "the customer has 119.00 EUR of unexpected charge pi_1 twice: 119.00 EUR was recorded as paid by `prorata orders refunded-outside`, "
+        "119.00 EUR was taken back by their bank (lost). Pay nothing more, and send the bank proof of what the customer has besides"
     )
     assert said(world, order_id)[1:] == [DO_NOT_PAY, twice]
     assert waiting(world) == [False]

@@ -8,8 +8,9 @@ from models.states import OrderStatus, Step
 from tasks.errors import Misconfigured
 from tasks.operating import dispute_settlements, outside_refunds, resumption, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
+from tests.steps.test_recorded_sums import lose, refund_in_dashboard
 from tests.support.disputes import BY_BANK, bought, dispute, named, noted, told_by_whom, turn
-from tests.support.payment import given_up_and_paid_late
+from tests.support.payment import given_up_and_paid_late, refund_that_fails
 from tests.support.world import World
 
 LOST = "what the customer's bank took back (dispute du_1, lost)"
@@ -62,6 +63,55 @@ def test_what_it_took_besides_is_not_recorded_but_said_to_be_there_twice(world: 
     lost_with(world, charge, 119_00)
     with pytest.raises(NotPossible, match=r"has 19\.00 EUR of what order 1001 was charged twice"):
         outside_refunds.settle(order_id, by="Olga", why="transfer", rest_paid=True)
+
+
+TWICE = (
+    r"^the customer has 119\.00 EUR of {} twice: 69\.00 EUR was recorded as paid by `prorata orders refunded-outside`, "
+    r"50\.00 EUR was refunded in the provider's dashboard, 119\.00 EUR was taken back by their bank \(lost\)\. "
+    r"Pay nothing more, and send the bank proof of what the customer has besides$"
+)
+
+
+def test_what_it_took_of_a_charge_besides_a_refund_in_the_dashboard_and_what_was_paid_is_there_twice(
+    world: World,
+) -> None:
+    order_id, charge = refund_that_fails(world)
+    world.notify(charge, "refund.failed")
+    refund_in_dashboard(world, charge, 50_00)
+    assert outside_refunds.settle(order_id, by="Olga", why="transfer").owed_minor == 69_00
+    world.run(order_id)
+    lose(world, charge, 119_00)
+    with pytest.raises(NotPossible, match=TWICE.format("what order 1001 was charged")):
+        outside_refunds.settle(order_id, by="Olga", why="transfer")
+
+
+def test_what_it_took_of_an_unexpected_charge_besides_a_refund_in_the_dashboard_and_what_was_paid_is_there_twice(
+    world: World,
+) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    refund_in_dashboard(world, late, 50_00)
+    assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (69_00, "EUR")
+    lose(world, late, 119_00)
+    twice = TWICE.format(f"unexpected charge {late}")
+    assert re.search(twice, world.noted(order_id, "refund.refused")[-1]["error"])
+    assert named(world) == [("what went back of the unexpected charge pi_1", "11900", "23800")]
+    with pytest.raises(NotPossible, match=twice):
+        unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
+
+
+def test_what_the_dashboard_refunds_besides_what_was_paid_is_there_twice_and_no_bank_needs_proof(
+    world: World,
+) -> None:
+    order_id, charge = refund_that_fails(world)
+    world.notify(charge, "refund.failed")
+    outside_refunds.settle(order_id, by="Olga", why="transfer")
+    world.run(order_id)
+    refund_in_dashboard(world, charge, 50_00)
+    with pytest.raises(
+        NotPossible, match=r"has 50\.00 EUR of .* twice: .* 50\.00 EUR was refunded .*\. Pay nothing more$"
+    ):
+        outside_refunds.settle(order_id, by="Olga", why="transfer")
 
 
 def test_a_notice_with_another_sum_than_the_bank_has_now_is_not_sent_by_itself(world: World) -> None:
