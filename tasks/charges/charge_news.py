@@ -20,7 +20,16 @@ from tasks.charges import charge_attempts, unexpected_money
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import StepAgain, TemporarilyUnavailable
 from tasks.ports import Charge, ChargeStatus, Dispute, EventKind, Refund, RefundStatus
-from tasks.refunds import contested, disputes, fallen_short, refunded, refunding, refunds_elsewhere, unfunded_refunds
+from tasks.refunds import (
+    contested,
+    disputes,
+    fallen_short,
+    parked_notices,
+    refunded,
+    refunding,
+    refunds_elsewhere,
+    unfunded_refunds,
+)
 from tasks.wiring import begin, payments
 
 log = structlog.get_logger(__name__)
@@ -57,6 +66,7 @@ def handle(charge_ref: str, *, kind: EventKind = EventKind.OTHER, why: str = "we
             disputes.require_newest(session, order.id, noted)
         with fallen_short.reported(session, order, attempt):
             refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
+        parked_notices.say_anew(session, order)
         _tell_what_is_owed(session, order, attempt, owed)
         _note_failed_refunds(session, order, attempt, charge, refunds, owed)
         unfunded_refunds.note(session, order.id, refunds)
@@ -111,6 +121,7 @@ def _note_disputes(charge: Charge, order_id: UUID) -> tuple[Sequence[Dispute], i
             found = contested.whole_if_lost_anew(session, order_id, found)
             with nullcontext() if attempt is None else fallen_short.reported(session, order, attempt):
                 disputes.note(session, order_id, charge_attempt, found, newest=newest)
+            parked_notices.say_anew(session, order)
             return found, disputes.newest_entry(session, order_id)
     for dispute in found:
         disputes.report(order_id, dispute)

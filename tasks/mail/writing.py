@@ -26,7 +26,7 @@ from tasks.letters.trial_welcome import trial_welcome
 from tasks.letters.vat_correction import vat_correction
 from tasks.mail import still_true
 from tasks.ports import Letter
-from tasks.refunds import fallen_short, refunded, turned_disputes
+from tasks.refunds import parked_notices, refunded
 from tasks.wiring import now, policy
 
 
@@ -59,10 +59,8 @@ def _content(session: Session, kind: LetterKind, occasion: Occasion) -> Content:
         case LetterKind.SEAT_PROMPT:
             return seat_prompt(occasion, to_assign=still_true.seats_to_assign(session, order))
         case LetterKind.REFUND_NOTICE:
-            if why := turned_disputes.why_untrue(session, order) or fallen_short.why_untrue(session, order):
-                raise Misconfigured(
-                    f"{why}. `prorata orders resume {order.number} --without-letters` ends the order without the letter"
-                )
+            if why := parked_notices.why_parked(session, order):
+                raise Misconfigured(why)
             return refund_notice(occasion, _refunded(session, order, occasion.lines))
         case LetterKind.VAT_CORRECTION:
             return vat_correction(occasion, corrected_minor=attachments.corrected_vat(session, order))

@@ -8,7 +8,7 @@ from tasks.charges import charge_attempts, unexpected_money
 from tasks.operating import at_provider, order_story
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Charge, ChargeStatus, Dispute
-from tasks.refunds import contested, disputes, fallen_short, refunds_elsewhere
+from tasks.refunds import contested, disputes, fallen_short, parked_notices, refunds_elsewhere
 from tasks.wiring import begin, payments
 
 
@@ -45,4 +45,5 @@ def note(order: Order, charge: Charge) -> list[Dispute]:
             if attempt is not None and took and unexpected_money.is_given_up(order, attempt):
                 unexpected_money.record(session, order, attempt, charge)
                 refunds_elsewhere.note(session, order.id, attempt.attempt, refunds)
+        parked_notices.say_anew(session, order)
     return new

@@ -33,7 +33,7 @@ from tasks.mail import still_true
 from tasks.mail.writing import written
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Letter
-from tasks.refunds import fallen_short, turned_disputes
+from tasks.refunds import parked_notices
 from tasks.vat import unsent_letters
 from tasks.wiring import begin, mailer, now, outside, policy
 
@@ -118,7 +118,7 @@ def _why_not(session: Session, order: Order, kind: LetterKind) -> str | None:
         case LetterKind.CONFIRMATION:
             return _why_replaced(session, order)
         case LetterKind.REFUND_NOTICE:  # it says what the customer's bank returns, and what went to the card
-            return turned_disputes.why_untrue(session, order) or fallen_short.why_untrue(session, order)
+            return parked_notices.why_untrue(session, order)
         case LetterKind.TRIAL_WELCOME if not still_true.trials(session, order):
             return _why_over(session, order)
         case LetterKind.SEAT_PROMPT if not still_true.seats_to_assign(session, order):

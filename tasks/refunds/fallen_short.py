@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.rules.currency import format_amount
-from models.states import TAKEN_BACK, DisputeStatus, LetterKind
+from models.states import TAKEN_BACK, DisputeStatus
 from tasks.refunds import disputes, refunded, refunds_elsewhere
 
 log = structlog.get_logger(__name__)
@@ -48,7 +48,7 @@ def reported(session: Session, order: Order, charge: ChargeAttempt) -> Iterator[
 
 
 def why_untrue(session: Session, order: Order) -> str | None:
-    """Why the notice, which says what went to the card, is not to be sent; None if it did."""
+    """What the notice says untruly of what went to the card; None if it did."""
     charge = refunded.succeeded_charge(session, order)
     if charge is None or refunded.recorded_outside(session, charge) is None:
         return None
@@ -56,7 +56,7 @@ def why_untrue(session: Session, order: Order) -> str | None:
     failed = to_card - refunds_elsewhere.sum_minor(session, order.id, charge.attempt)
     if failed <= 0:
         return None
-    untrue = f"the {LetterKind.REFUND_NOTICE} of order {order.number} says what was refunded, but {format_amount(failed, charge.currency)} of what went to the card has failed since"
+    untrue = f"says what was refunded, but {format_amount(failed, charge.currency)} of what went to the card has failed since"
     taken = [facts for facts in disputes.noted(session, charge) if facts["status"] in TAKEN_BACK]
     if taken:
         by = ", ".join(f"dispute {facts['dispute']}, {facts['status']}" for facts in taken)

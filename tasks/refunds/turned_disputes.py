@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from models import disputed_charges
 from models.orders import Order, OrderEvent
 from models.rules.currency import format_amount
-from models.states import DisputeStatus, LetterKind
+from models.states import DisputeStatus
 from models.timeline_kinds import Kind
 from tasks.refunds import disputes, refunded
 
 
 def why_untrue(session: Session, order: Order) -> str | None:
-    """Why the notice, which says what the customer's bank returns, is not to be sent; None if it is still true."""
+    """What the notice says untruly of what the customer's bank returns; None if it is still true."""
     for then, facts in turned(session, order):
         had, has = (format_amount(each["amount_minor"], each["currency"]) for each in (then, facts))
         since = (
@@ -24,7 +24,7 @@ def why_untrue(session: Session, order: Order) -> str | None:
             else f"lost when that was recorded, is {facts['status']} now"
         )
         return (
-            f"the {LetterKind.REFUND_NOTICE} of order {order.number} says what the customer's bank returns, but dispute {facts['dispute']}, {since}: "
+            f"says what the customer's bank returns, but dispute {facts['dispute']}, {since}: "
             "docs/disputes.md, A disputed charge, says who has the money"
         )
     return None

@@ -7,13 +7,21 @@ from uuid import UUID
 import pytest
 import structlog
 
-from models import timeline
+from models import attention, timeline
 from models.orders import Order
 from models.payments import ChargeAttempt
 from models.states import OrderStatus, Step
 from models.timeline_kinds import Kind
 from tasks.errors import Misconfigured
-from tasks.operating import letters_again, order_story, outside_refunds, refund_notes, resumption, unexpected_refunds
+from tasks.operating import (
+    dispute_notes,
+    letters_again,
+    order_story,
+    outside_refunds,
+    refund_notes,
+    resumption,
+    unexpected_refunds,
+)
 from tasks.operating.order_at_hand import NotPossible
 from tasks.operating.outside_refunds import Recorded
 from tasks.refunds import refunding
@@ -225,11 +233,15 @@ def fails_disputed(world: World, customer: Customer, charge: str, amount: int) -
     return fails(world, customer, charge, amount)
 
 
-def ends(world: World, charge: str, status: str, amount: int) -> list[object]:
-    """The dispute of this amount: what the log says is short then."""
+def decided(world: World, charge: str, status: str, amount: int) -> None:
     made = world.stripe.client().v1.disputes.list({"payment_intent": charge}).data
     [ref] = [each.id for each in made if each.amount == amount]
     world.stripe.control("change", id=ref, values={"status": status})
+
+
+def ends(world: World, charge: str, status: str, amount: int) -> list[object]:
+    """The dispute of this amount: what the log says is short then."""
+    decided(world, charge, status, amount)
     with structlog.testing.capture_logs() as logged:
         world.notify(charge, "charge.dispute.closed")
     return [(entry["order"], entry["short"]) for entry in logged if entry["event"] == SHORT]
@@ -248,6 +260,57 @@ def test_nothing_is_told_to_be_paid_while_the_bank_has_not_decided_about_it(worl
     assert ends(world, charge, "won", 100_00) == [(1001, "100.00 EUR")]
     assert settle(order_id, rest_paid=True).owed_minor == 100_00
     assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+@pytest.mark.parametrize("status", ["won", "lost"])
+@pytest.mark.parametrize("heard", [True, False])
+def test_an_order_parked_until_the_bank_decides_says_what_is_to_be_done_once_it_has(
+    world: World, status: str, *, heard: bool
+) -> None:
+    eva, order_id, charge = recorded(world)
+    fails_disputed(world, eva, charge, 100_00)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    assert "has not decided yet; do not give it back" in said(world, order_id)
+    decided(world, charge, status, 100_00)
+    if heard:
+        world.notify(charge, "charge.dispute.closed")
+    else:
+        dispute_notes.note_now(order_id)
+    told = said(world, order_id)
+    assert told.startswith("send_refund_notice: the refund_notice of order 1001 says what was refunded, but 100.00 EUR")
+    assert "decided" not in told
+    assert "Run `prorata orders refunded-outside 1001 --why" in told
+    assert told.endswith("`prorata orders resume 1001 --without-letters` ends the order without the letter")
+    assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
+
+
+def test_an_order_parked_because_of_a_failed_refund_says_that_it_can_be_resumed_once_that_was_made_again(
+    world: World,
+) -> None:
+    eva, order_id, charge = recorded(world)
+    fails(world, eva, charge, 100_00)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    refund_by_hand(world, order_id, 100_00)
+    refund_notes.note_now(order_id)
+    assert said(world, order_id) == (
+        "send_refund_notice: the refund_notice of order 1001 says what is true again: `prorata orders resume 1001` sends it"
+    )
+
+
+def test_an_order_parked_at_its_notice_for_another_reason_goes_on_saying_that(world: World) -> None:
+    _, order_id, charge = recorded(world)
+    with world.begin() as session:
+        attention.park(session, order_id, error="send_refund_notice: the mail server refuses the password")
+    dispute_part(world, charge, 10_00, "won")
+    world.notify(charge, "charge.dispute.closed")
+    assert said(world, order_id) == "send_refund_notice: the mail server refuses the password"
+
+
+def said(world: World, order_id: UUID) -> str:
+    """What the parked order needs a person for."""
+    return world.order(order_id).last_error or ""
 
 
 def test_what_the_bank_has_of_what_was_recorded_as_refunded_is_recorded_and_nothing_is_owed(world: World) -> None:

@@ -127,6 +127,9 @@ def test_a_notice_with_another_sum_than_the_bank_has_now_is_not_sent_by_itself(w
     )
     assert told_by_whom(world, ada) is None
     lost_with(world, charge, 119_00)
+    assert (world.order(order_id).last_error or "").endswith(
+        "says what is true again: `prorata orders resume 1001` sends it"
+    )
     with world.begin() as session:
         at = Step.SEND_REFUND_NOTICE
         resumption.resume(session, order_id, resumption.Resumption(at, at), by="Olga")
