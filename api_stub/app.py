@@ -37,6 +37,7 @@ from api_stub.routes import (
     subscriptions,
     webhooks,
 )
+from worker.webhook_endpoint import WEBHOOK_PATH
 
 WITH_KEY = (
     orders,
@@ -57,7 +58,7 @@ WITH_KEY = (
 
 LARGEST_BODY = 32 * KIB
 """twice what a cart of fifty lines needs: unknown names cost the event loop half a millisecond for each KiB"""
-LARGER_BODIES = {"/webhooks/stripe": 256 * KIB, "/seats/bulk": 1024 * KIB}
+LARGER_BODIES = {WEBHOOK_PATH: 256 * KIB, "/seats/bulk": 1024 * KIB}
 """by the end of the path"""
 
 

@@ -10,6 +10,6 @@
 - PostgreSQL: `database`; migrations beside running processes: `upgrading`
 - messages: `relay` publishes the outbox; which steps need none: `own_steps`; what cannot be worked on: `rejected`
 - a worker that hangs: `health` tells by its `canary`, `watchdog` ends it, at the latest after a `longest_delivery`; a queue that nobody takes from: `heartbeat`; one that is told to end: `hang_up`, as PID 1 `first_process`
-- outside services: `adapters`
+- outside services: `adapters`; where the payment provider's notifications arrive: `webhook_endpoint`
 - all of it on one machine: `embedded` (PostgreSQL, Redis), `processes`, `stack`; to break it: `drill`, `drill_points`
 """

@@ -2,12 +2,14 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from worker.webhook_endpoint import WEBHOOK_PATH
+
 REGISTRY = CollectorRegistry()
 _requests = Counter("prorata_requests", "Requests", ("method", "route", "status"), registry=REGISTRY)
 _seconds = Histogram("prorata_request_seconds", "Time to answer", ("method", "route"), registry=REGISTRY)
 
 _FROM_THE_START = (
-    ("/v1/webhooks/stripe", "400"),
+    (WEBHOOK_PATH, "400"),
     *((route, status) for route in ("/v1/quotes", "/v1/orders") for status in ("500", "503")),
 )
 """what rules of docs/alerts.yml wait for, at 0: Prometheus sees no rise in a series that begins at 1"""

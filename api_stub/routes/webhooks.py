@@ -12,9 +12,10 @@ from api_stub.schemas.values import Shown
 from api_stub.threads import in_thread
 from tasks.charges import webhooks
 from tasks.errors import Refused
+from worker.webhook_endpoint import SIGNATURE_HEADER, WEBHOOK_PATH
 
 log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=SecondTryRoute)
+router = APIRouter(tags=["webhooks"], route_class=SecondTryRoute)
 
 
 class Received(Shown):
@@ -30,7 +31,7 @@ _EXAMPLE = {
 
 
 @router.post(
-    "/stripe",
+    WEBHOOK_PATH,
     summary="Stripe's events",
     responses=refuses("webhook-refused", "webhook-malformed", "internal-error", "temporarily-unavailable"),
     openapi_extra={
@@ -42,7 +43,7 @@ _EXAMPLE = {
 )
 async def stripe(
     request: Request,
-    signature: Annotated[str, Header(alias="Stripe-Signature", max_length=2000)],
+    signature: Annotated[str, Header(alias=SIGNATURE_HEADER, max_length=2000)],
 ) -> Received:
     """No API key: the signature says who sends. A repeated event is stored once."""
     payload = await request.body()  # as it came: the signature is over these bytes

@@ -14,6 +14,7 @@ from tasks.upstream.api_keys import Scope
 from tests.api.conftest import Api, problem, purchase
 from tests.support import world as worlds
 from tests.support.world import Customer, World
+from worker.webhook_endpoint import WEBHOOK_PATH
 
 NOBODY = str(uuid4())
 
@@ -98,7 +99,7 @@ def test_every_route_is_in_this_files_list(api: Api) -> None:
         (method.upper(), path.replace("_id}", "}"))
         for path, methods in api.client.get("/openapi.json").json()["paths"].items()
         for method in methods
-        if path.startswith("/v1/") and path != "/v1/webhooks/stripe"
+        if path.startswith("/v1/") and path != WEBHOOK_PATH
     }
     assert described == listed
 
@@ -114,9 +115,9 @@ def test_every_operation_says_which_scope_it_needs(api: Api) -> None:
 def test_what_takes_no_key_names_no_scope(api: Api) -> None:
     paths = api.client.get("/openapi.json").json()["paths"]
     assert [path for path, methods in paths.items() for each in methods.values() if "security" not in each] == [
-        "/v1/webhooks/stripe", "/healthz", "/readyz", "/metrics",
+        WEBHOOK_PATH, "/healthz", "/readyz", "/metrics",
     ]  # fmt: skip
-    assert "Needs a key" not in paths["/v1/webhooks/stripe"]["post"]["description"]
+    assert "Needs a key" not in paths[WEBHOOK_PATH]["post"]["description"]
 
 
 def test_a_key_given_twice_is_no_key(api: Api, ada: Customer) -> None:

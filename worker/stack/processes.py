@@ -10,6 +10,7 @@ from worker.command_lines import Worker, api_command, beat_command, flower_comma
 from worker.processes import Child, http_ok, log_says
 from worker.processes.child import Ready
 from worker.stack.addresses import LOOPBACK, Ports
+from worker.webhook_endpoint import WEBHOOK_PATH
 
 WORKERS = ("worker-1", "worker-2")
 """Two, so that one of them may be killed while the other goes on; each takes all queues."""
@@ -27,7 +28,7 @@ def stand_ins(ports: Ports, variables: Mapping[str, str], folder: Path) -> list[
     """What the world outside is here; needs nothing else to start."""
     stripe_env = {
         "STANDIN_STRIPE_API_KEY": variables["PRORATA_STRIPE_API_KEY"],
-        "STANDIN_STRIPE_WEBHOOK_URL": f"http://{LOOPBACK}:{ports.api}/v1/webhooks/stripe",
+        "STANDIN_STRIPE_WEBHOOK_URL": f"http://{LOOPBACK}:{ports.api}{WEBHOOK_PATH}",
         "STANDIN_STRIPE_WEBHOOK_SECRET": variables["PRORATA_STRIPE_WEBHOOK_SECRET"],
     }
     mailbox_ports = (f"--smtp-port={ports.smtp}", f"--http-port={ports.mailbox}")
