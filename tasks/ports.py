@@ -203,7 +203,8 @@ class PaymentProvider(Protocol):
     def charge(self, request: ChargeRequest) -> Charge:
         """Create and confirm in one call. A refused card is a Charge with status DECLINED, not an exception.
 
-        Raises PaymentMethodRefused for a method that cannot be charged any more, also because its customer was deleted.
+        Raises PaymentMethodRefused for a method that cannot be charged any more, also because its customer was deleted. Raises OutcomeUnknown,
+        and asks for nothing, once the plan is older than `PLANS_HOLD`: others may have given the attempt up.
         """
         ...
 

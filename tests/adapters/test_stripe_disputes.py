@@ -13,11 +13,13 @@ import pytest
 from api_stub.stand_ins.stripe.app import EVENTS
 from models.states import DisputeStatus
 from tasks.errors import ChargeDisputed
-from tests.support.stripe_stand_in import WEBHOOK_SECRET, Buyer, StripeStandIn, webhook_inbox
+from tasks.ports import PaymentProvider
+from tests.support.buyer import Buyer
+from tests.support.stripe_stand_in import WEBHOOK_SECRET, StripeStandIn, webhook_inbox
 from worker.adapters.stripe import StripePayments
 
 
-def charged(buyer: Buyer, payments: StripePayments) -> str:
+def charged(buyer: Buyer, payments: PaymentProvider) -> str:
     buyer.order = uuid4()
     return payments.charge(buyer.charge()).ref
 

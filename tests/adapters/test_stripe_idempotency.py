@@ -2,10 +2,8 @@
 
 import itertools
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +13,11 @@ import httpx
 import pytest
 
 from tasks.charges.late_charges import LATER
-from tasks.errors import OutcomeUnknown, Refused, TemporarilyUnavailable
+from tasks.errors import Refused, TemporarilyUnavailable
 from tasks.ports import PLANS_HOLD, UNDER_WAY
+from tests.support.buyer import Buyer, new_buyer
 from tests.support.messages import eventually
-from tests.support.stripe_stand_in import API_KEY, Buyer, StripeStandIn, new_buyer, running_stripe
+from tests.support.stripe_stand_in import API_KEY, StripeStandIn, running_stripe
 from worker.adapters.stripe import CONNECT_TIMEOUT
 from worker.settings import Settings
 
@@ -164,15 +163,6 @@ def test_killed_amid_payments_every_key_still_means_one_payment(own_stripe: Stri
     assert sorted(charge["payment_intent"] for charge in own_stripe.books(buyer.ref)["charges"]) == sorted(
         refs.values()
     )
-
-
-def test_who_was_frozen_until_others_may_have_given_the_attempt_up_asks_for_nothing(
-    stripe_server: StripeStandIn, buyer: Buyer
-) -> None:
-    planned = replace(buyer.charge(), made_at=time.time() - PLANS_HOLD - 1)
-    with pytest.raises(OutcomeUnknown, match="too late"):
-        buyer.payments.charge(planned)
-    assert stripe_server.books(buyer.ref)["payment_intents"] == []
 
 
 def test_nothing_of_a_request_comes_after_others_have_given_the_attempt_up() -> None:

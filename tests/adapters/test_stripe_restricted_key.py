@@ -9,7 +9,8 @@ import pytest
 import stripe
 
 from tasks.errors import Misconfigured
-from tests.support.stripe_stand_in import StripeStandIn, new_buyer
+from tests.support.buyer import new_buyer
+from tests.support.stripe_stand_in import StripeStandIn
 from worker.adapters.stripe import StripePayments
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "deploying.md"

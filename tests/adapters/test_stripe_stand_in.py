@@ -12,7 +12,8 @@ import stripe
 
 from api_stub.stand_ins.stripe.errors import ApiError
 from api_stub.stand_ins.stripe.rate_limit import RateLimit
-from tests.support.stripe_stand_in import API_KEY, Buyer, StripeStandIn, new_buyer
+from tests.support.buyer import Buyer, new_buyer
+from tests.support.stripe_stand_in import API_KEY, StripeStandIn
 
 Params = dict[str, Any]
 

@@ -11,7 +11,8 @@ import stripe
 from structlog.testing import capture_logs
 
 from tasks.errors import Refused
-from tests.support.stripe_stand_in import WEBHOOK_SECRET, Buyer, Inbox, StripeStandIn, new_buyer, webhook_inbox
+from tests.support.buyer import Buyer, new_buyer
+from tests.support.stripe_stand_in import WEBHOOK_SECRET, Inbox, StripeStandIn, webhook_inbox
 from worker.adapters.stripe import StripePayments
 
 EVENT = json.dumps({"id": "evt_1", "object": "event", "type": "payment_intent.succeeded",

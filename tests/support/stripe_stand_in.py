@@ -3,20 +3,18 @@
 import queue
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import stripe
 
-from tasks.ports import Charge, ChargeRequest, RefundRequest
+from tests.support.buyer import Buyer, new_buyer
 from tests.support.http import NO_REUSE
 from tests.support.messages import eventually
 from tests.support.stand_in_process import StandInProcess
@@ -97,41 +95,6 @@ class StripeStandIn:
     def payments(self, **options: Any) -> StripePayments:
         given = {"api_key": API_KEY, "webhook_secret": WEBHOOK_SECRET, "orders_page": ORDERS_PAGE, "api_base": self.url}
         return StripePayments(**given | options)
-
-
-@dataclass
-class Buyer:
-    """A customer of Stripe with a card, and the requests they cause."""
-
-    payments: StripePayments
-    ref: str
-    card: str
-    order: UUID = field(default_factory=uuid4)
-    since: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    def charge(self, amount_minor: int = 11_90, currency: str = "EUR", *, attempt: int = 1) -> ChargeRequest:
-        key = f"order:{self.order}:charge:{attempt}"
-        return ChargeRequest(
-            self.order, attempt, key, self.ref, self.card, amount_minor, currency, "Team plan, 5 seats"
-        )
-
-    def found(self) -> Sequence[Charge]:
-        """The order's charges, as they are looked up."""
-        return self.payments.find_charges(customer_ref=self.ref, order_id=self.order, since=self.since)
-
-    def refund(
-        self, charge: str, amount_minor: int = 11_90, currency: str = "EUR", *, attempt: int = 1
-    ) -> RefundRequest:
-        return RefundRequest(
-            self.order, attempt, f"order:{self.order}:refund:{attempt}", charge, amount_minor, currency
-        )
-
-
-def new_buyer(payments: StripePayments, token: str = "pm_card_visa") -> Buyer:
-    account = uuid4()
-    ref = payments.create_customer(account_id=account, name="Ada", email="ada@example.com", key=f"account:{account}")
-    method = payments.attach_payment_method(customer_ref=ref, token=token, key=f"account:{account}:{token}")
-    return Buyer(payments, ref, method.ref)
 
 
 @contextmanager
