@@ -100,6 +100,15 @@ def test_an_order_whose_number_cannot_be_asked_about_needs_a_person(world: World
     assert world.order(order_id).status is OrderStatus.NEEDS_ATTENTION
 
 
+def test_an_order_whose_charge_meets_a_revoked_key_needs_a_person_as_the_page_says(world: World) -> None:
+    order_id = world.place(world.customer(), worlds.purchase())
+    world.stripe.fail("key_refused")
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    [went] = [statuses(order)[0] for kind, _, order in rows("Of Stripe") if kind == "`key_refused`"]
+    assert world.order(order_id).status == went
+
+
 LETTERS = [
     (kind, statuses(order)[0])
     for kinds, _, order in rows("Of the mail server")

@@ -24,7 +24,6 @@ from tests.support.world import Customer, World, purchase
 from worker.adapters.mime import Sender
 from worker.adapters.smtp import SmtpMailer
 from worker.adapters.smtp_dialogue import Server
-from worker.adapters.stripe import StripePayments
 from worker.commands import failures, orders, resuming
 
 WRONG_KEY, BUG = "collect_payment: Stripe refuses our API key", "activate_subscription: KeyError: [lost]"
@@ -71,18 +70,20 @@ def test_only_orders_that_one_error_parked_go_on(world: World) -> None:
     assert statuses(world, first, second) == [OrderStatus.OPEN, OrderStatus.NEEDS_ATTENTION]
 
 
-def test_orders_that_a_wrong_stripe_key_parked_are_found_by_what_the_documentation_says(world: World) -> None:
-    wrong = StripePayments(
-        api_key="sk_test_wrong", webhook_secret="unused", orders_page="http://unused.example", api_base=world.stripe.url
-    )
-    order_id = world.place(world.customer(), purchase())
-    wiring.plug_in(replace(world.wiring, payments=wrong))
-    with pytest.raises(Misconfigured, match="refuses our API key, see PRORATA_STRIPE_API_KEY"):
+def test_orders_that_a_revoked_stripe_key_parked_are_found_by_what_the_documentation_says(world: World) -> None:
+    ada = world.customer()
+    order_id = world.place(ada, purchase())
+    world.stripe.fail("key_refused")
+    with pytest.raises(
+        Misconfigured, match="refuses our API key, see PRORATA_STRIPE_API_KEY: Stripe: AuthenticationError 401"
+    ):
         world.run(order_id)
-    wiring.plug_in(world.wiring)
+    world.stripe.calm()
+    assert (statuses(world, order_id), world.charged(ada)) == ([OrderStatus.NEEDS_ATTENTION], [])
     done = resume_all("--error-contains", "API key", "--json")
     assert [each["number"] for each in json.loads(done.stdout)] == [world.order(order_id).number]
     assert world.run(order_id).status is OrderStatus.COMPLETED
+    assert world.charged(ada) == [119_00]
 
 
 def test_orders_that_a_restricted_stripe_key_parked_are_found_by_what_the_documentation_says(world: World) -> None:

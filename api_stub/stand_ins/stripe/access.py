@@ -56,7 +56,11 @@ def require_permission(key: str, granted: Collection[str], operation: Operation)
     raise ApiError(403, "invalid_request_error", message, executed=False)
 
 
-def _unauthorized(message: str) -> ApiError:
-    return ApiError(
-        401, "invalid_request_error", message, executed=False, headers={"WWW-Authenticate": 'Bearer realm="Stripe"'}
-    )
+def expired(key: str) -> ApiError:
+    """What Stripe says of a key that was rolled or deleted."""
+    return _unauthorized(f"Expired API Key provided: {key[:8]}****", code="api_key_expired")
+
+
+def _unauthorized(message: str, *, code: str | None = None) -> ApiError:
+    realm = {"WWW-Authenticate": 'Bearer realm="Stripe"'}
+    return ApiError(401, "invalid_request_error", message, executed=False, headers=realm, code=code)

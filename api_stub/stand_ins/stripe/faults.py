@@ -1,5 +1,6 @@
 """Faults to order: what goes wrong, where, and how often. They live in memory and end with the process.
 
+key_refused                401 for a key that was rolled or deleted, before anything else: nothing happened, nothing is kept
 rate_limit                 429 before the idempotency layer: nothing happened, nothing is kept
 unavailable                503 with `Stripe-Should-Retry: true`, before the idempotency layer
 connection_reset           the connection is reset before anything happened
@@ -25,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 
 class Kind(StrEnum):
+    KEY_REFUSED = "key_refused"
     RATE_LIMIT = "rate_limit"
     UNAVAILABLE = "unavailable"
     CONNECTION_RESET = "connection_reset"

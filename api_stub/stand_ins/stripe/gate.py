@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from api_stub.stand_ins.serving import close_connection, reset_connection
 from api_stub.stand_ins.stripe import forms, idempotency
-from api_stub.stand_ins.stripe.access import account_of, key_of, require_permission
+from api_stub.stand_ins.stripe.access import account_of, expired, key_of, require_permission
 from api_stub.stand_ins.stripe.errors import Answer, ApiError
 from api_stub.stand_ins.stripe.execution import Work
 from api_stub.stand_ins.stripe.faults import Fault, Faults, Kind
@@ -71,7 +71,7 @@ class Gate:
         if fault is not None and fault.kind is Kind.CONNECTION_RESET:
             reset_connection(request)
             return None
-        _refuse_early(fault)
+        _refuse_early(fault, api_key)
         params = operation.read(_parameters(sent))
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
         base_url = self.public_url or str(request.base_url).rstrip("/")
@@ -134,9 +134,11 @@ class Gate:
             await asyncio.sleep(self.latency)
 
 
-def _refuse_early(fault: Fault | None) -> None:
-    if fault is None or fault.kind not in (Kind.RATE_LIMIT, Kind.UNAVAILABLE):
+def _refuse_early(fault: Fault | None, api_key: str) -> None:
+    if fault is None or fault.kind not in (Kind.KEY_REFUSED, Kind.RATE_LIMIT, Kind.UNAVAILABLE):
         return
+    if fault.kind is Kind.KEY_REFUSED:
+        raise expired(api_key)
     headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
     if fault.kind is Kind.RATE_LIMIT:
         raise exceeded(headers)
