@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import tenacity
-from sqlalchemy.exc import OperationalError
 
 from models import migrations
 from tasks.errors import behind_a_lock
@@ -16,16 +15,21 @@ PAUSE = 3.0
 
 def upgrade(database_url: str, revision: str = "head", *, say: Callable[[str], None]) -> None:
     """say: is told of each wait. Raises OperationalError after `PATIENCE`, and what migrations.upgrade refuses."""
-    _run(migrations.upgrade, database_url, revision, say)
+    _run(migrations.upgrade, database_url, revision, say, "Each migration that was done stays done.")
 
 
 def downgrade(database_url: str, revision: str, *, say: Callable[[str], None]) -> None:
     """The same, the other way."""
-    _run(migrations.downgrade, database_url, revision, say)
+    _run(migrations.downgrade, database_url, revision, say, "A downgrade is all or nothing.")
 
 
-def _run(change: Callable[[str, str], None], database_url: str, revision: str, say: Callable[[str], None]) -> None:
-    """A statement that waits for a lock on a whole table holds up all those behind it, so each try gives up soon."""
+def _run(
+    change: Callable[[str, str], None], database_url: str, revision: str, say: Callable[[str], None], kept: str
+) -> None:
+    """A statement that waits for a lock on a whole table holds up all those behind it, so each try gives up soon.
+
+    kept: what any failure says of the migrations before it.
+    """
     waiting = tenacity.Retrying(
         retry=tenacity.retry_if_exception(behind_a_lock),
         wait=tenacity.wait_fixed(PAUSE),
@@ -35,7 +39,6 @@ def _run(change: Callable[[str, str], None], database_url: str, revision: str, s
     )
     try:
         waiting(change, database_url, revision)
-    except (KeyboardInterrupt, OperationalError) as error:
-        if isinstance(error, KeyboardInterrupt) or behind_a_lock(error):
-            error.add_note("Each migration that was done stays done.")
+    except BaseException as error:
+        error.add_note(kept)
         raise

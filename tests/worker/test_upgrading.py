@@ -67,6 +67,45 @@ def test_an_upgrade_that_gives_up_on_a_table_says_that_what_was_done_stays(
     engine.dispose()
 
 
+WITHOUT_ROOM = """
+    create function no_room() returns trigger language plpgsql as
+    $$ begin raise 'could not extend file "base/5/1259": No space left on device' using errcode = 'disk_full'; end $$;
+    create trigger no_room before update on alembic_version for each row when (new.version_num = '{at}') execute function no_room()
+"""
+"""PostgreSQL's disk is full when it comes to that migration"""
+
+
+@pytest.mark.parametrize(
+    ("words", "start", "at_fault", "end", "kept"),
+    [
+        (["upgrade"], "0001", "0004", "0003", "Each migration that was done stays done."),
+        (["downgrade", "0002", "--yes"], "0006", "0004", "0006", "A downgrade is all or nothing."),
+    ],
+)
+def test_on_a_full_disk_it_says_so_and_what_is_done(
+    words: list[str],
+    start: str,
+    at_fault: str,
+    end: str,
+    kept: str,
+    prorata: Command,
+    postgres_server: PostgresServer,
+) -> None:
+    url = postgres_server.create_database(f"on-a-full-disk-at-{start}")
+    migrations.upgrade(url, start)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(WITHOUT_ROOM.format(at=at_fault)))
+    engine.dispose()
+    ended = prorata("db", *words, **of(url))
+    assert (ended.status, ended.err) == (
+        3,
+        f"The database at {server_urls.name(url)} has too little room, memory or connections left for this: "
+        f'could not extend file "base/5/1259": No space left on device. Run it again once there is enough. {kept}\n',
+    )
+    assert at(url) == end
+
+
 @pytest.mark.parametrize(
     ("change", "start", "end"), [(upgrading.upgrade, "0006", "0009"), (upgrading.downgrade, "0009", "0006")]
 )

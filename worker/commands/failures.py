@@ -22,6 +22,13 @@ _OUT_OF_DATE = (
     errors.UndefinedObject,
     errors.InvalidSchemaName,
 )
+_TOO_LITTLE = (
+    errors.InsufficientResources,
+    errors.DiskFull,
+    errors.OutOfMemory,
+    errors.TooManyConnections,
+    errors.ConfigurationLimitExceeded,
+)
 _NO_SUCH_DATABASE = re.compile('database ".*" does not exist')
 
 
@@ -79,7 +86,7 @@ def _why_no_database(error: Exception) -> str:
     if stood_still(error):
         why = f"this command stood still for too long (suspended, or short of processor time?), so {_database()} undid its transaction"
         return f"Not finished: {why}. {kept or NOTHING_CHANGED} Run it again."
-    return " ".join([_why_no_answer(error), *([kept] if kept else [])])
+    return _and_kept(_why_no_answer(error), error)
 
 
 def _why_no_answer(error: Exception) -> str:
@@ -87,6 +94,8 @@ def _why_no_answer(error: Exception) -> str:
         return f"Every connection to the database at {_database()} is in use. Try again later."
     if isinstance(error.orig, errors.ReadOnlySqlTransaction):
         return f"The database at {_database()} takes no writes (PRORATA_DATABASE_URL): {_first_line(error)}"
+    if isinstance(error.orig, _TOO_LITTLE):
+        return f"The database at {_database()} has too little room, memory or connections left for this: {_first_line(error)}. Run it again once there is enough."
     if advice := certificates.what_to_do(str(error.orig), "PRORATA_DATABASE_URL"):
         return f"No connection to the database at {_database()}: {advice} ({_first_line(error)})"
     if _NO_SUCH_DATABASE.search(str(error.orig)):
