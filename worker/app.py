@@ -16,6 +16,7 @@ from worker.wiring import plug_in_from_settings
 app.Task.Request = "worker.rejected:Request"
 app.finalize()
 signals.before_task_publish.connect(queue_heads.stamp)
+signals.task_prerun.connect(heartbeat.taken)
 
 
 @signals.setup_logging.connect
