@@ -88,11 +88,14 @@ def theirs(table: type[Order | Quote], of: Person) -> ColumnElement[bool]:
 
 
 def placed(of: Person) -> ColumnElement[bool]:
-    """Their orders, and those that another contact has gone on with since."""
+    """Their orders, and those that another contact has gone on with since.
+
+    Not by EXISTS, for which PostgreSQL would read the timelines of all accounts' orders at once, where the account has many.
+    """
     former = OrderEvent.facts["from_contact_id"].astext.in_([str(each) for each in of.contacts])
     reopened = OrderEvent.order_id == Order.id, OrderEvent.kind == Kind.ORDER_REOPENED
-    handed_on = select(OrderEvent.id).where(*reopened, former).correlate(Order).exists()
-    return and_(Order.account_id.in_(of.accounts), or_(Order.contact_id.in_(of.contacts), handed_on))
+    handed_on = select(OrderEvent.id).where(*reopened, former).correlate(Order).limit(1).scalar_subquery()
+    return and_(Order.account_id.in_(of.accounts), or_(Order.contact_id.in_(of.contacts), handed_on.is_not(None)))
 
 
 def webhooks(of: Person) -> Found:

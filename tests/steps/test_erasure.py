@@ -25,9 +25,9 @@ from models.tables import metadata
 from tasks import placement
 from tasks.errors import Misconfigured
 from tasks.operating import letters_again, resumption, support_desk, support_refund
-from tasks.personal_data import erasure, holdings
+from tasks.personal_data import erasure, finding, holdings
 from tasks.personal_data.erasure import Erased, NotErasable
-from tasks.personal_data.person import Person
+from tasks.personal_data.person import Person, person
 from tasks.quotes import support_case
 from tasks.upstream import payment_details, seats, who_orders
 from tasks.vat import unsent_letters
@@ -625,6 +625,25 @@ def test_a_person_is_found_by_indexes_among_any_number_of_orders(world: World, l
     used = set(re.findall(r"(?:Scan(?: Backward)? using|Index Scan on) (ix_\w+)", plan))
     assert used >= {"ix_contacts_email", "ix_seat_assignments_user_email", "ix_orders_account", "ix_quotes_account_id"}
     assert "ix_orders_naming_somebody" in used, plan
+
+
+def test_of_a_large_account_no_other_accounts_timelines_are_read(world: World) -> None:
+    ada, bob = world.customer(), world.customer()
+    for each in (ada, bob):
+        world.buy(each, purchase())
+        copy_completed_orders(world, each)
+    timelines = text("""
+        insert into order_events (order_id, at, kind, facts)
+        select orders.id, created_at, 'order.placed', '{}' from orders, generate_series(1, 5)
+    """)
+    with world.begin() as session:
+        session.execute(timelines)
+        session.execute(text("analyze order_events"))
+        of = person(session, ada.email)
+        asked = finding.orders(of).compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        plan = "\n".join(session.connection().exec_driver_sql(f"explain {asked}").scalars())
+    assert "Seq Scan on order_events" not in plan, plan
+    assert re.search(r"ix_order_events_order_id.*\n *Index Cond: \(order_id = orders\.id\)", plan), plan
 
 
 # Afterwards
