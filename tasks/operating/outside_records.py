@@ -117,6 +117,21 @@ def require_paid(charge: ChargeAttempt, of_what: str, owed_minor: int | None, *,
         )
 
 
+def recorded_by(session: Session, charge: ChargeAttempt, of_what: str) -> str | None:
+    """Who has recorded what they gave back of the charge, for another who wants to; None if nobody has."""
+    attempt = refunded.recorded_outside(session, charge)
+    entries = () if attempt is None else refunded.recorded_entries(session, attempt)
+    if not entries:
+        return None
+    newest = entries[-1]
+    sum_paid = newest.get("owed_minor")
+    paid = f", {currency.format_amount(sum_paid, charge.currency)} of it as paid," if sum_paid else ""
+    return (
+        f"{of_what} has been recorded as given back{paid} by {newest['by']} ({newest['why']}), so nothing was recorded now. "
+        "If you paid, too, the customer has that twice"
+    )
+
+
 def is_back_already(of_what: str) -> str:
     return f"{of_what} is back already"
 

@@ -166,11 +166,13 @@ def _to_settle(session: Session, order_id: UUID) -> tuple[Order, ChargeAttempt]:
     order = locked(session, order_id)
     if first := let_it_complete(order):
         raise NotPossible(f"order {order.number} is {order.status}; {first}")
+    charge = refunded.succeeded_charge(session, order)
     if order.status is not OrderStatus.NEEDS_ATTENTION:
-        raise NotPossible(f"order {order.number} does not need attention: it is {order.status}")
+        of_what = f"what order {order.number} was charged"
+        before = outside_records.recorded_by(session, charge, of_what) if charge is not None else None
+        raise NotPossible(before or f"order {order.number} does not need attention: it is {order.status}")
     if order.next_step is not Step.REFUND_PAYMENT:
         raise NotPossible(f"order {order.number} stands at {order.next_step}, where no refund is to be settled")
-    charge = refunded.succeeded_charge(session, order)
     if charge is None:
         raise NotPossible(f"order {order.number} charged no card, so there is nothing to settle; resume it instead")
     if refunded.is_refunded(session, charge):

@@ -52,8 +52,9 @@ def settle(
     outside_records.require_paid(charge, of_what, since, paid=paid_now)
     with begin() as session:
         order = locked(session, order.id)
-        if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile
-            raise NotPossible(outside_records.is_back_already(of_what))
+        if refunded.paid_minor(session, charge) != paid:
+            meanwhile = outside_records.recorded_by(session, charge, of_what)
+            raise NotPossible(meanwhile or outside_records.is_back_already(of_what))
         outside_records.record(session, order, charge, by=by, why=why, found=found, newest=newest, owed_minor=since)
         if _is_parked(order):
             resume(session, order.id, Resumption(Step.SEND_REFUND_NOTICE, Step.SEND_REFUND_NOTICE), by=by)

@@ -53,7 +53,15 @@ def give_back(order_id: UUID, *, by: str, why: str) -> int:
 
 
 def end_disputed(session: Session, order_id: UUID, *, by: str, why: str, now: datetime) -> int:
-    """`refund`, once all of the charge is back by the customer's bank or by other means. Raises NotPossible, with what to do then: nobody is to pay for what can never be ended."""
+    """`refund`, once all of the charge is back by the customer's bank or by other means. Raises NotPossible, with what to do then: nobody is to pay for what can never be ended.
+
+    Where another has recorded it meanwhile, that says who.
+    """
+    order = locked(session, order_id)
+    charge = refunded.succeeded_charge(session, order)
+    of_what = f"what order {order.number} was charged"
+    if charge is not None and (meanwhile := outside_records.recorded_by(session, charge, of_what)):
+        raise NotPossible(meanwhile)
     try:
         return refund(session, order_id, by=by, why=why, now=now, is_back=True)
     except NotPossible as refused:

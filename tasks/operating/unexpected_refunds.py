@@ -49,8 +49,9 @@ def settle(
     outside_records.require_paid(charge, of_what, left, paid=paid_now)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
-        if refunded.paid_minor(session, charge) != paid:  # somebody has recorded it meanwhile
-            raise NotPossible(outside_records.is_back_already(of_what))
+        if refunded.paid_minor(session, charge) != paid:
+            meanwhile = outside_records.recorded_by(session, charge, of_what)
+            raise NotPossible(meanwhile or outside_records.is_back_already(of_what))
         # Only a dispute, or a refusal of the last request, keeps the provider from making a refund that is under way.
         if disputes.in_the_way(found) is None and refunded.is_under_way(session, charge):
             raise NotPossible(
