@@ -46,6 +46,17 @@ def logged() -> Iterator[str]:
                     yield text
 
 
+def misconfigured() -> Iterator[str]:
+    """What the adapters say to a person; `{}` stands for what is filled in."""
+    for file in (ROOT / "worker/adapters").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(func=ast.Name("Misconfigured" | "NumberRejected"), args=[ast.Constant(str(text))]):
+                    yield text
+                case ast.Call(func=ast.Name("Misconfigured" | "NumberRejected"), args=[ast.JoinedStr(parts)]):
+                    yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
+
+
 def test_every_alert_is_there_and_no_other() -> None:
     assert sorted(quoted("alert")) == sorted(ALERTS)
 
@@ -65,7 +76,14 @@ def test_every_last_error_that_is_there_is_one_of_the_code() -> None:
     said = quoted("the last error says")
     assert len(said) > 15
     code = "\n".join(SOURCES)
-    assert [text for text in said if any(part not in code for part in text.split("re_..."))] == []
+    assert [text for text in said if any(part not in code for part in re.split(r"(?:re_)?\.\.\. ?", text))] == []
+
+
+def test_every_error_of_an_adapter_that_calls_a_person_is_there() -> None:
+    errors = list(misconfigured())
+    assert len(errors) > 20
+    said = [re.escape(text).replace(r"\.\.\.", ".*") for text in quoted("the last error says")]
+    assert [error for error in errors if not any(re.search(text, error) for text in said)] == []
 
 
 def test_both_exit_statuses_that_call_somebody_are_there() -> None:

@@ -19,8 +19,8 @@ def misconfigured(error: stripe.StripeError) -> Misconfigured:
     if isinstance(error, stripe.AuthenticationError):
         return Misconfigured(f"Stripe refuses our API key, see PRORATA_STRIPE_API_KEY: {describe(error)}")
     if isinstance(error, stripe.PermissionError):
-        may_not = f"Stripe's API key may not do this{_lacking(error)}"
-        return Misconfigured(f"{may_not}, see PRORATA_STRIPE_API_KEY: {describe(error)}")
+        lacking, said = _lacking(error), describe(error)
+        return Misconfigured(f"Stripe's API key may not do this{lacking}, see PRORATA_STRIPE_API_KEY: {said}")
     return Misconfigured(describe(error))
 
 
