@@ -89,7 +89,7 @@ def _waits_in_queue() -> ColumnElement[bool]:
     with begin() as session:
         at = session.scalars(select(func.clock_timestamp())).one()
         by_step = select(OutboxMessage.step, func.count()).group_by(OutboxMessage.step)
-        in_outbox = dict(session.execute(by_step).tuples().all())
+        in_outbox = dict(session.execute(by_step).all())
     queued = queue_heads.waiting(_STEPS, now=at)
     waits = []
     for queue, steps in _STEPS.items():
