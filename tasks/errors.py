@@ -114,6 +114,16 @@ ENDS_EARLY = (KeyboardInterrupt, *NO_DATABASE, TemporarilyUnavailable, Misconfig
 """what may end a long command between two of its transactions, through no fault of the orders or accounts it works on"""
 
 
+_REFUSES_CONNECTIONS = (
+    "too many connections for",
+    "too many clients",
+    "connection slots are reserved",
+    "authentication failed",
+    "permission denied for database",
+)
+"""while connecting the driver tells no SQLSTATE"""
+
+
 def behind_a_lock(error: BaseException) -> bool:
     """Whether PostgreSQL is reachable and only gave up on a lock: it timed out (`worker.database.set_up_sessions`), or there was a deadlock."""
     return _sqlstate(error) in ("55P03", "40P01")
@@ -122,7 +132,9 @@ def behind_a_lock(error: BaseException) -> bool:
 def database_is_away(error: BaseException) -> bool:
     """Whether nothing answered, or PostgreSQL is shutting down or starting: not that it answered and refused."""
     state = _sqlstate(error) or ""
-    return isinstance(error, OperationalError) and (not state or state.startswith(("08", "57P")))
+    if not isinstance(error, OperationalError) or any(sign in str(error.orig) for sign in _REFUSES_CONNECTIONS):
+        return False
+    return not state or state.startswith(("08", "57P"))
 
 
 def database_said(error: SQLAlchemyError) -> str:

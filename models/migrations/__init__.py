@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, create_engine, pool, text
 from models.errors import Explained, Unknown
 
 FOLDER = Path(__file__).parent
-LOCK_TIMEOUT = text("set local lock_timeout = '2s'")
-"""worker/upgrading.py tries again"""
+TIMEOUTS = text("select set_config('lock_timeout', '2s', true), set_config('statement_timeout', '0', true)")
+"""of a transaction: worker/upgrading.py tries again after the former; the latter, that a role may have, is not meant for migrations"""
 
 _CONNECTING = {"client_encoding": "utf8", "prepare_threshold": None, "connect_timeout": 5}
 """UTF-8 also where the server has another encoding, which SQLAlchemy could not even ask for its version; no prepared statements: behind a pooler, another client might run them (see worker/pooler.py). The connection times out after these seconds, because processes that start also connect."""
@@ -69,7 +69,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
     Each migration has a transaction of its own: what one has done is not undone, nor done again, because a later one waits for a table.
 
-    Raises OperationalError if others lock a table for longer than `LOCK_TIMEOUT`, RevisionRefused if there is no such revision,
+    Raises OperationalError if others lock a table for longer than `TIMEOUTS` says, RevisionRefused if there is no such revision,
     AlreadyBeyond, and AnothersMigrations.
     """
     goal = _history()[-1] if revision == "head" else revision
@@ -104,7 +104,7 @@ def stands_at(database_url: str) -> str | None:
     """The database's revision; None if it has no tables yet. Raises AlreadyBeyond if a newer release made it, AnothersMigrations, and what `check_server` does."""
     with engine(database_url).begin() as connection:
         check_server(connection)
-        connection.execute(LOCK_TIMEOUT)
+        connection.execute(TIMEOUTS)
         check_owner(connection)
         standing = revision_of(connection)
     known = _history()

@@ -19,7 +19,7 @@ with engine.connect() as connection:
         process_revision_directives=domains.with_domains,
     )
     with context.begin_transaction():
-        connection.execute(migrations.LOCK_TIMEOUT)
+        connection.execute(migrations.TIMEOUTS)
         connection.execute(text("select pg_advisory_xact_lock(:number)"), {"number": _LOCK})
         context.run_migrations()
     connection.commit()

@@ -274,6 +274,23 @@ def test_a_command_of_several_transactions_says_what_it_has_done_before_it_came_
     assert capsys.readouterr().err == f"{BEHIND_A_LOCK} 3 of 7 are done. Try again later.\n"
 
 
+def test_a_command_whose_statement_took_longer_than_its_role_may_names_the_setting(
+    begin: Transactions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command() -> None:
+        with begin() as session:
+            session.execute(text("SET LOCAL statement_timeout = 1"))
+            session.execute(text("SELECT pg_sleep(60)"))
+
+    monkeypatch.setattr(failures, "_database", lambda: "db:5432/prorata")
+    assert failures.run(command) == 3
+    assert capsys.readouterr().err == (
+        "Not finished: db:5432/prorata ended a statement (canceling statement due to statement timeout). Nothing was changed. "
+        "If nobody cancelled it, its role has a statement_timeout that is too short: ALTER ROLE ... SET statement_timeout = 0, "
+        "then run it again.\n"
+    )
+
+
 def test_a_command_that_stood_still_for_too_long_says_so_and_that_nothing_was_changed(
     begin: Transactions,
     engine: Engine,

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from models.invoices import Invoice
 from models.ledger import LedgerMovement
 from models.states import OrderStatus
+from tasks.errors import database_is_away
 from tasks.personal_data import erasure
 from tasks.upstream import api_keys
 from tests.support.catalogue import add_catalogue
-from tests.support.command import PRODUCTION, prorata_of_its_own
+from tests.support.command import PRODUCTION, SETTINGS, Ended, prorata_of_its_own
 from tests.support.world import World, change, purchase
+from worker import server_urls
 from worker.database import Transactions
 from worker.embedded import postgres
 from worker.processes import Supervisor, http_ok
@@ -105,3 +107,71 @@ def test_production_says_at_its_start_that_its_role_may_do_too_much(
         ready = http_ok(f"http://127.0.0.1:{port}/healthz")
         env = in_production(login(superuser_url, role))
         assert (WARNING in processes.start("api", command, env=env, ready=ready, deadline=240).output()) is warned
+
+
+@pytest.fixture(scope="module")
+def stranger(superuser_url: str, world_database_url: str) -> str:
+    """The address for a role that may look at nothing in the database, which is up to date."""
+    engine = create_engine(superuser_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in (
+            "CREATE ROLE prorata_stranger LOGIN PASSWORD 'password-of-the-stranger'",
+            "GRANT CONNECT ON DATABASE prorata TO prorata_stranger",
+            "GRANT USAGE ON SCHEMA public TO prorata_stranger",
+            "GRANT SELECT ON alembic_version TO prorata_stranger",
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+    return login(superuser_url, "stranger")
+
+
+@pytest.mark.parametrize("words", ["orders list", "worker", "beat", "api"])
+def test_without_its_rights_a_role_is_named_with_where_to_read_which(words: str, stranger: str) -> None:
+    ended = prorata_of_its_own(*words.split(), **SETTINGS | {"PRORATA_DATABASE_URL": stranger})
+    said = ended.err.replace(" (SQLSTATE 42501)", "")
+    assert (ended.status, said) == (3, without_rights(stranger, "permission denied for table orders"))
+
+
+def test_a_role_that_may_make_no_tables_is_told_so_by_an_upgrade(stranger: str, superuser_url: str) -> None:
+    """Nobody may in another database's `public`; whoever may not even use it finds no schema to create in."""
+    engine = create_engine(superuser_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE empty"))
+    engine.dispose()
+    empty = make_url(stranger).set(database="empty")
+    engine = create_engine(make_url(superuser_url).set(database="empty"), isolation_level="AUTOCOMMIT")
+    for grant, says in (
+        ("GRANT USAGE ON SCHEMA public TO PUBLIC", "permission denied for schema public"),
+        ("REVOKE USAGE ON SCHEMA public FROM PUBLIC", "no schema has been selected to create in"),
+    ):
+        with engine.connect() as connection:
+            connection.execute(text(grant))
+        url = empty.render_as_string(hide_password=False)
+        ended = prorata_of_its_own("db", "upgrade", **SETTINGS | {"PRORATA_DATABASE_URL": url})
+        assert ended == Ended(3, "", without_rights(url, says))
+    engine.dispose()
+
+
+def without_rights(url: str, says: str) -> str:
+    return (
+        f"The role prorata_stranger lacks a right in the database at {server_urls.name(url)} (PRORATA_DATABASE_URL): {says}. "
+        'What to grant is said under "Two roles in PostgreSQL" in docs/deploying.md.\n'
+    )
+
+
+def test_a_server_that_lets_a_role_open_no_more_connections_is_said_to_refuse(
+    superuser_url: str, stranger: str
+) -> None:
+    engine = create_engine(superuser_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE ROLE prorata_crowd LOGIN PASSWORD 'password-of-the-crowd' CONNECTION LIMIT 0"))
+        connection.execute(text("GRANT CONNECT ON DATABASE prorata TO prorata_crowd"))
+    engine.dispose()
+    url = login(superuser_url, "crowd")
+    ended = prorata_of_its_own("orders", "list", **SETTINGS | {"PRORATA_DATABASE_URL": url})
+    assert (ended.status, ended.out) == (3, "")
+    assert ended.err.startswith(f"The database at {server_urls.name(url)} refuses (PRORATA_DATABASE_URL): ")
+    assert ended.err.endswith('FATAL:  too many connections for role "prorata_crowd"\n')
+    with pytest.raises(OperationalError) as refused, create_engine(url).connect():
+        pass
+    assert not database_is_away(refused.value)

@@ -5,10 +5,19 @@ import sys
 from collections.abc import Callable
 
 from psycopg import errors
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InternalError, OperationalError, ProgrammingError
 
 from models.errors import Explained, Unknown
-from tasks.errors import NO_DATABASE, Misconfigured, NotRecorded, TemporarilyUnavailable, behind_a_lock, stood_still
+from tasks.errors import (
+    NO_DATABASE,
+    Misconfigured,
+    NotRecorded,
+    TemporarilyUnavailable,
+    behind_a_lock,
+    database_is_away,
+    stood_still,
+)
 from worker import certificates, server_urls
 from worker.commands.exit_status import FAILED, INTERRUPTED, NO_ANSWER, WRONGLY_ASKED
 from worker.commands.standard_output import NotWritten, written
@@ -20,7 +29,6 @@ _OUT_OF_DATE = (
     errors.UndefinedColumn,
     errors.UndefinedFunction,
     errors.UndefinedObject,
-    errors.InvalidSchemaName,
 )
 _TOO_LITTLE = (
     errors.InsufficientResources,
@@ -29,6 +37,8 @@ _TOO_LITTLE = (
     errors.TooManyConnections,
     errors.ConfigurationLimitExceeded,
 )
+_WITHOUT_RIGHTS = (errors.InsufficientPrivilege, errors.InvalidSchemaName)
+"""the latter where the role may use no schema"""
 _NO_SUCH_DATABASE = re.compile('database ".*" does not exist')
 
 
@@ -56,6 +66,8 @@ def run(command: Callable[[], object]) -> int:
     except NO_DATABASE as error:
         return _say(_why_no_database(error), NO_ANSWER)
     except ProgrammingError as error:
+        if isinstance(error.orig, _WITHOUT_RIGHTS):
+            return _say(_and_kept(_which_right(error), error), NO_ANSWER)
         if not isinstance(error.orig, _OUT_OF_DATE):
             raise
         said = f"The database at {_database()} is not up to date; run `prorata db upgrade`: {_first_line(error)}"
@@ -86,7 +98,22 @@ def _why_no_database(error: Exception) -> str:
     if stood_still(error):
         why = f"this command stood still for too long (suspended, or short of processor time?), so {_database()} undid its transaction"
         return f"Not finished: {why}. {kept or NOTHING_CHANGED} Run it again."
+    if isinstance(error, OperationalError) and isinstance(error.orig, errors.QueryCanceled):
+        why = f"{_database()} ended a statement ({_first_line(error)})"
+        return (
+            f"Not finished: {why}. {kept or NOTHING_CHANGED} If nobody cancelled it, its role has a statement_timeout that is too short: "
+            "ALTER ROLE ... SET statement_timeout = 0, then run it again."
+        )
     return _and_kept(_why_no_answer(error), error)
+
+
+def _which_right(error: DBAPIError) -> str:
+    role = make_url(database_settings().database_url.get_secret_value()).username
+    who = f"role {role}" if role else "database's role"
+    return (
+        f"The {who} lacks a right in the database at {_database()} (PRORATA_DATABASE_URL): {_first_line(error)}. "
+        'What to grant is said under "Two roles in PostgreSQL" in docs/deploying.md.'
+    )
 
 
 def _why_no_answer(error: Exception) -> str:
@@ -100,7 +127,8 @@ def _why_no_answer(error: Exception) -> str:
         return f"No connection to the database at {_database()}: {advice} ({_first_line(error)})"
     if _NO_SUCH_DATABASE.search(str(error.orig)):
         return f"The server has no database {_database()} (PRORATA_DATABASE_URL): create an empty one (createdb --template=template0 --encoding=UTF8 --locale=C), then run `prorata db upgrade`"
-    return f"The database at {_database()} does not answer (PRORATA_DATABASE_URL): {_first_line(error)}"
+    does = "does not answer" if database_is_away(error) else "refuses"
+    return f"The database at {_database()} {does} (PRORATA_DATABASE_URL): {_first_line(error)}"
 
 
 def _say(message: str, status: int) -> int:
