@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
-from sqlalchemy import ColumnElement, and_, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, false, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from models import attention, lease, timeline, waiting_orders
@@ -30,9 +30,13 @@ log = structlog.get_logger(__name__)
 
 BATCH = 200
 LONG = 200
-"""messages of a queue, in Redis and in the outbox: one that has so many gets no restarts, behind which new orders would wait"""
+"""messages of a queue, in Redis and in the outbox: one that has so many gets hardly any restarts, behind which new orders would wait"""
+FEW = 10
+"""orders that are restarted all the same at each sweep, the oldest, lest they wait for as long as new ones keep their queue long"""
 _LOCK = 0x73776570
-"""any number but that of `models.migrations.env`"""
+"""any number; beside the schema, as a database may have several installations"""
+_FROZEN = "30s"
+"""for so long a sweep may be at one of its parts, or its process be frozen, before PostgreSQL lets another one begin"""
 _NOW = select(func.clock_timestamp()).scalar_subquery()
 """Asked once for each statement: compared with the function itself, which may differ from row to row, every order that waits would be read."""
 UNSURE = timedelta(seconds=2)
@@ -44,14 +48,17 @@ UNSURE = timedelta(seconds=2)
 def sweep() -> int:
     """Restart stalled orders, end those that waited too long, end trials; returns how many orders were touched.
 
-    The lock is a transaction's, so PostgreSQL ends it with the process, and behind a pooler, too; a process that is frozen loses it after
-    `worker.database.IDLE_WITH_LOCKS`. That is why it is asked for again before each order.
+    The lock is a transaction's, so PostgreSQL ends it with the process, and behind a pooler, too. It is asked for again before each order, so
+    that the transaction is idle only in a process that is frozen.
     """
+    in_queue = _waits_in_queue()  # Redis may take ten seconds to be away, for which no lock is to be held
     with begin() as alone:
         if not _hold_lock(alone):
+            log.info("another sweep is at work")
             return 0
+        alone.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{_FROZEN}'"))
         _cut_back_waits()
-        due = (Order.wake_at <= _NOW, lease.is_over(), ~_waits_in_queue())
+        due = (Order.wake_at <= _NOW, lease.is_over(), ~in_queue)
         found = standing_still(due)
         touched = [(order_id, status) for order_id, status in found if _hold_lock(alone) and _visit(order_id, due)]
         _hold_lock(alone)
@@ -64,7 +71,7 @@ def sweep() -> int:
 
 
 def _hold_lock(alone: Session) -> bool:
-    return bool(alone.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))))
+    return bool(alone.scalar(select(func.pg_try_advisory_xact_lock(_LOCK, func.hashtext(func.current_schema())))))
 
 
 def _cut_back_waits() -> None:
@@ -81,7 +88,7 @@ _STEPS = {queue: [step for step in Step if QUEUES[step] == queue] for queue in S
 
 def _waits_in_queue() -> ColumnElement[bool]:
     """Selects orders whose message still waits in a queue or inside a worker: publishing it again would only lengthen the queue. So it would
-    if the queue is long: then all its orders wait, lost or not, until it is shorter.
+    if the queue is long: then all its orders but a few wait, lost or not, until it is shorter.
 
     Publishing an order sets its `wake_at` at least `GRACE` ahead, so it was published at `wake_at - GRACE` at the latest. An order with a
     lease token is not selected, because a worker had already begun.
@@ -93,13 +100,23 @@ def _waits_in_queue() -> ColumnElement[bool]:
     queued = queue_heads.waiting(_STEPS, now=at)
     waits = []
     for queue, steps in _STEPS.items():
-        number = sum(in_outbox.get(step, 0) for step in steps)
-        if queue in queued:
-            waits.append(and_(Order.next_step.in_(steps), Order.wake_at > queued[queue].since + GRACE - UNSURE))
-            number += queued[queue].messages
-        if number >= LONG:
-            waits.append(Order.next_step.in_(steps))
-    return and_(Order.status == OrderStatus.OPEN, Order.lease_token.is_(None), or_(false(), *waits))
+        of_queue = Order.next_step.in_(steps)
+        since, messages = queued.get(queue, (None, 0))
+        lost: ColumnElement[bool] = false()
+        if since is not None:
+            lost = and_(of_queue, Order.wake_at <= since + GRACE - UNSURE)
+            waits.append(and_(of_queue, ~lost))
+        if messages + sum(in_outbox.get(step, 0) for step in steps) >= LONG:
+            waits.append(and_(of_queue, Order.id.not_in(_oldest(lost))))
+    return and_(_NOT_BEGUN, or_(false(), *waits))
+
+
+_NOT_BEGUN = and_(Order.status == OrderStatus.OPEN, Order.lease_token.is_(None))
+
+
+def _oldest(lost: ColumnElement[bool]) -> Select[UUID]:
+    due = select(Order.id).where(_NOT_BEGUN, lost, Order.wake_at <= _NOW).order_by(Order.wake_at).limit(FEW)
+    return due.correlate(None)  # with the query that this is a part of
 
 
 Due = Sequence[ColumnElement[bool]]

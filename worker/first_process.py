@@ -8,6 +8,13 @@ def end_at_term() -> None:
     """For as long as nothing else says what TERM does: while a process imports, or waits for its database. Elsewhere the kernel ends it."""
     if os.getpid() == 1:
         signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def hold_term() -> None:
+    """Until the program that this one is about to become calls `end_at_term`: it begins without handlers."""
+    if os.getpid() == 1:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def end_at_once() -> None:

@@ -39,9 +39,9 @@ def since(at: datetime) -> Mapping[str, Any]:
 
 
 class Queued(NamedTuple):
-    """since: when the message was sent that was at the queue's head `IN_HANDS` seconds ago."""
+    """since: when the message was sent that was at the queue's head `IN_HANDS` seconds ago; None if the head could not be read."""
 
-    since: datetime
+    since: datetime | None
     messages: int
 
 
@@ -49,7 +49,7 @@ def waiting(queues: Collection[str], *, now: datetime) -> dict[str, Queued]:
     """Any message sent after a queue's `since` is still in the queue, or has only just been taken by a worker. The head of an empty queue
     counts as sent at `now`, by the database's clock.
 
-    A queue is left out if its head could not be read. All are left out while the broker is away: no message then counts as queued.
+    All queues are left out while the broker is away: no message then counts as queued.
     """
     with current_app.connection_for_read() as broker:
         try:
@@ -62,9 +62,8 @@ def waiting(queues: Collection[str], *, now: datetime) -> dict[str, Queued]:
             log.warning(without_broker(error), error=type(error).__name__)
             return {}
     return {
-        queue: Queued(datetime.fromtimestamp(at, UTC), messages[queue])
+        queue: Queued(None if at is None else datetime.fromtimestamp(at, UTC), messages[queue])
         for queue, at in before.items()
-        if at is not None
     }
 
 

@@ -170,6 +170,7 @@ def test_lost_orders_are_not_put_behind_a_long_queue_but_when_it_is_shorter(
     world: World, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "LONG", 3)
+    monkeypatch.setattr(sweep, "FEW", 0)
     order_id = published(world)
     next_one_is_taken(redis)
     fill(redis, "orders", 3)
@@ -180,6 +181,31 @@ def test_lost_orders_are_not_put_behind_a_long_queue_but_when_it_is_shorter(
     next_one_is_taken(redis)
     assert sweep.sweep() == 1
     assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
+
+
+def test_the_oldest_lost_orders_go_on_however_long_the_queue_stays(
+    world: World, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "LONG", 3)
+    monkeypatch.setattr(sweep, "FEW", 2)
+    lost = [published(world) for _ in range(3)]
+    for _ in lost:
+        next_one_is_taken(redis)
+    fill(redis, "orders", 3)
+    assert sweep.sweep() == 2
+    assert world.outbox() == [(order_id, Step.VALIDATE_CART) for order_id in lost[:2]]
+
+
+def test_behind_a_broken_message_a_long_queue_is_known_to_be_long(
+    world: World, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which orders are lost is not, so none is restarted again and again until it is parked."""
+    monkeypatch.setattr(sweep, "LONG", 3)
+    published(world)
+    next_one_is_taken(redis)
+    fill(redis, "orders", 2)
+    redis.rpush("orders", "rubbish")
+    assert sweep.sweep() == 0
 
 
 def test_a_long_queue_holds_up_no_order_that_goes_to_another(
@@ -239,7 +265,7 @@ def no_garbage_collection() -> Iterator[None]:
 def test_a_broken_message_at_the_head_stops_nobody(world: World, redis: Redis, garbage: bytes) -> None:
     order_id = published(world)
     redis.rpush("orders", garbage)
-    assert queue_heads.waiting(["orders"], now=datetime.now(UTC)) == {}
+    assert queue_heads.waiting(["orders"], now=datetime.now(UTC)) == {"orders": (None, redis.llen("orders"))}
     assert sweep.sweep() == 1
     assert world.outbox() == [(order_id, Step.VALIDATE_CART)]
 

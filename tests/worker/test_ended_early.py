@@ -188,3 +188,22 @@ def test_told_to_end_while_it_is_still_imported_a_first_process_ends(module: str
         command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, timeout=240, check=False
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (143, b"", b"")
+
+
+TOLD_TO_END_WHILE_IT_BECOMES_BEAT = """
+import os, signal
+from worker.command_lines import beat_command
+from worker.commands import process
+def told_to_end(*command, become=os.execv):
+    os.kill(os.getpid(), signal.SIGTERM)
+    become(*command)
+os.execv = told_to_end
+process._become(beat_command())
+"""
+
+
+@first_process
+def test_told_to_end_while_it_becomes_another_program_a_first_process_ends() -> None:
+    command = [*AS_FIRST_PROCESS, sys.executable, "-c", TOLD_TO_END_WHILE_IT_BECOMES_BEAT]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=240, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, b"", b"")

@@ -8,7 +8,7 @@ import typer
 import uvicorn
 
 from tasks.queues import QUEUE_NAMES
-from worker import descriptors, schema, single_redis
+from worker import descriptors, first_process, schema, single_redis
 from worker.command_lines import WORKERS, Pool, Worker, beat_command, python, worker_command
 from worker.environment import server_settings, settings
 from worker.settings import ServerSettings
@@ -77,7 +77,9 @@ def demo(context: typer.Context) -> None:
 
 
 def _become(command: list[str]) -> None:
+    """A program that calls `first_process.end_at_term`."""
     sys.stdout.flush()
+    first_process.hold_term()
     os.execv(command[0], command)  # noqa: S606 - the very thing: signals and exit status become the worker's
 
 
