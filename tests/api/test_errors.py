@@ -33,7 +33,7 @@ def test_every_error_is_a_problem(api: Api, ada: Customer, method: str, path: st
 def test_a_misspelled_query_parameter_is_named_with_those_there_are(api: Api, ada: Customer) -> None:
     answer = api.get("/v1/orders", params={"acount_id": str(ada.account_id), "limit": 1, "Status": "open"})
     assert problem(answer) == (422, "invalid-request")
-    detail = "is not a parameter here; there are account_id, before, limit, status"
+    detail = "is not a parameter here; there are account_id, before, final, limit, status"
     assert answer.json()["errors"] == [
         {"parameter": "Status", "detail": detail},
         {"parameter": "acount_id", "detail": detail},
