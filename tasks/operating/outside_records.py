@@ -13,7 +13,7 @@ from models.timeline_kinds import Kind
 from tasks.errors import StepAgain
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Dispute
-from tasks.refunds import disputes, given_twice, refunded, refunding, refunds_elsewhere
+from tasks.refunds import disputes, given_twice, refunded, refunding, refunds_elsewhere, undecided
 from tasks.wiring import begin, payments
 
 
@@ -31,7 +31,7 @@ def went_back_minor(charge: ChargeAttempt) -> int:
 def left_minor(
     order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int, back_minor: int
 ) -> int | None:
-    """What neither the provider nor the bank gave back; None if the bank took a sum in another currency. Raises NotPossible while it has not decided.
+    """What neither the provider nor the bank gave back; None if the bank took a sum in another currency. Raises NotPossible while a dispute is not decided.
 
     owed_minor: what is left, if a dispute is in the way.
     """
@@ -137,7 +137,9 @@ def is_back_already(of_what: str) -> str:
 
 
 def require_decided(order: Order, charge: ChargeAttempt, found: Sequence[Dispute], *, owed_minor: int) -> None:
-    """Raises NotPossible while the bank has the money and has not decided. owed_minor: what it left."""
+    """Raises NotPossible while the bank has the money and has not decided, or may still take it. owed_minor: what it left."""
+    if wait := undecided.why_wait(f"order {order.number}", found):
+        raise NotPossible(wait)
     dispute = disputes.in_the_way(found)
     if dispute is not None and dispute.status is DisputeStatus.CHARGEBACK:
         raise NotPossible(

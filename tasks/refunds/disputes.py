@@ -220,14 +220,21 @@ def what_is_owed(charge_ref: str, disputes: Sequence[Dispute] | None, *, owed_mi
 
 def sum_taken_back(disputes: Sequence[Dispute]) -> str:
     """What the bank has taken of the charge, in words."""
+    return total([each for each in disputes if each.status in TAKEN_BACK])
+
+
+def total(disputes: Sequence[Dispute]) -> str:
+    """What is disputed in all of them, in words."""
     sums: dict[str, int] = {}
     for each in disputes:
-        if each.status in TAKEN_BACK:
-            sums[each.currency] = sums.get(each.currency, 0) + each.amount_minor
+        sums[each.currency] = sums.get(each.currency, 0) + each.amount_minor
     return " and ".join(format_amount(amount, currency) for currency, amount in sums.items())
 
 
 def named(disputes: Sequence[Dispute]) -> str:
     """The disputes in which the bank has taken money, by their refs."""
-    refs = [each.ref for each in disputes if each.status in TAKEN_BACK]
-    return f"dispute{'s' if len(refs) > 1 else ''} {', '.join(refs)}"
+    return refs([each for each in disputes if each.status in TAKEN_BACK])
+
+
+def refs(disputes: Sequence[Dispute]) -> str:
+    return f"dispute{'s' if len(disputes) > 1 else ''} {', '.join(each.ref for each in disputes)}"

@@ -1,4 +1,4 @@
-"""A dispute that is decided, and another of the same charge that is not, though nothing was withdrawn for it yet: nothing is paid or recorded until both are."""
+"""A dispute that is not decided, alone or beside another that is, though nothing was withdrawn for it yet: nothing is paid by other means or recorded until all are."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -6,13 +6,16 @@ from uuid import UUID
 import pytest
 
 from models.states import OrderStatus
+from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
+from tests.steps.test_recorded_parts_that_fail import fails, recorded
+from tests.steps.test_recorded_sums import refund_in_dashboard
 from tests.support.disputes import bought, dispute, give_back, named, noted
-from tests.support.payment import given_up_and_paid_late
+from tests.support.payment import given_up_and_paid_late, refund_that_fails
 from tests.support.world import World
 
-UNDECIDED = r"and has not decided yet; do not give it back in any other way"
+UNDECIDED = r"has not decided yet; do not give it back in any other way"
 
 
 def resolved_later(world: World, charge: str, amount: int) -> str:
@@ -92,3 +95,46 @@ def test_of_an_unexpected_charge_neither_sum_is_paid_or_recorded(world: World) -
     took_nothing(world, late, waits)
     assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (59_00, "EUR")
     assert named(world) == []
+
+
+ALONE = (
+    r"^the customer's bank may still take {} EUR of order \d+ \(dispute du_\w+\), about which it has not decided yet; do not give it back in any other way: "
+    r"the customer would be paid twice\. Refund it in the provider's dashboard, which closes it, or wait until it is decided$"
+)
+
+
+def test_of_one_alone_nothing_is_paid_by_other_means_if_a_refund_of_what_was_recorded_failed(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    fails(world, eva, charge, 100_00)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    waits = resolved_later(world, charge, 100_00)
+    for rest_paid in (False, True):
+        with pytest.raises(NotPossible, match=ALONE.format(r"100\.00")):
+            settle(order_id, rest_paid=rest_paid)
+    withdrew(world, charge, waits, 100_00)
+    assert settle(order_id) == 0
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_of_one_alone_nothing_is_paid_by_other_means_if_the_card_takes_no_refund(world: World) -> None:
+    order_id, charge = refund_that_fails(world)
+    world.notify(charge, "refund.failed")
+    waits = resolved_later(world, charge, 119_00)
+    with pytest.raises(NotPossible, match=ALONE.format(r"119\.00")):
+        settle(order_id)
+    assert world.noted(order_id, "refund.settled_outside") == []
+    withdrew(world, charge, waits, 119_00)
+    assert settle(order_id) == 0
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_of_one_alone_nothing_of_an_unexpected_charge_is_paid_by_other_means(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    refund_in_dashboard(world, late, 50_00)
+    waits = resolved_later(world, late, 69_00)
+    with pytest.raises(NotPossible, match=ALONE.format(r"69\.00")):
+        unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
+    took_nothing(world, late, waits)
+    assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (69_00, "EUR")
