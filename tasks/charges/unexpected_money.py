@@ -17,7 +17,7 @@ from models.timeline_kinds import Kind
 from tasks.charges.news_outcome import NewsOutcome
 from tasks.errors import RefundRefused
 from tasks.ports import Charge, Dispute
-from tasks.refunds import disputes, given_twice, refunded, refunding
+from tasks.refunds import disputes, given_twice, refunded, refunding, undecided
 from tasks.running import retry_policy
 from tasks.wiring import begin, now
 
@@ -72,6 +72,8 @@ def _what_to_do(charge: Charge, disputed: Sequence[Dispute], *, back_minor: int,
 
     back_minor: what the provider refunded of it. paid_minor: what was recorded as paid.
     """
+    if wait := undecided.why_wait(charge.ref, disputed):
+        return wait, False
     dispute = disputes.one_in_the_way(disputed)
     not_taken = disputes.not_taken_minor(disputed, amount_minor=charge.amount_minor, currency=charge.currency)
     owed_minor = max(0, not_taken - back_minor) - paid_minor

@@ -30,7 +30,7 @@ from tasks.errors import (
     TemporarilyUnavailable,
 )
 from tasks.ports import UNDER_WAY, Dispute, Refund, RefundRequest, RefundStatus
-from tasks.refunds import disputes, refunded, refunds_elsewhere, unfunded_refunds
+from tasks.refunds import disputes, refunded, refunds_elsewhere, undecided, unfunded_refunds
 from tasks.wiring import begin, exact_now, now, payments, policy
 
 
@@ -86,7 +86,9 @@ def why_owed(charge_ref: str, disputed: Sequence[Dispute] | None, *, amount_mino
         told = disputes.what_is_owed(charge_ref, None, owed_minor=0, currency=currency)
     elif disputes.in_the_way(disputed):
         owed = owed_minor(charge_ref, disputed, amount_minor=amount_minor, currency=currency)
-        told = disputes.what_is_owed(charge_ref, disputed, owed_minor=owed, currency=currency)
+        told = undecided.why_wait(charge_ref, disputed) or disputes.what_is_owed(
+            charge_ref, disputed, owed_minor=owed, currency=currency
+        )
     else:
         return None
     return f"{told}. See docs/disputes.md, A disputed charge"

@@ -18,18 +18,23 @@ def why_wait(of_what: str, found: Sequence[Dispute]) -> str | None:
     taken = [each for each in found if each.status in TAKEN_BACK and each not in waiting]
     may_take = f"may still take {disputes.total(waiting)}"
     if taken:
-        for_good = " for good" if all(each.status is DisputeStatus.LOST for each in taken) else ""
-        told = f"the customer's bank has taken {disputes.total(taken)} of {of_what} back{for_good} ({disputes.refs(taken)}), and {may_take}"
+        is_lost = all(each.status is DisputeStatus.LOST for each in taken)
+        back = f"back for good ({disputes.refs(taken)}, lost)" if is_lost else f"back ({disputes.refs(taken)})"
+        told = f"the customer's bank has taken {disputes.total(taken)} of {of_what} {back}, and {may_take}"
     else:
         told = f"the customer's bank {may_take} of {of_what}"
-    is_alone = disputes.in_the_way(found) is None
-    what_to_do = (
-        "Refund it in the provider's dashboard, which closes it, or wait until it is decided"
-        if is_alone
-        else "Wait until it is decided"
-    )
+    asks = any(each.status is DisputeStatus.INQUIRY for each in waiting)
+    if disputes.in_the_way(found) is None:
+        wait = "answer the inquiry there, and wait until it is closed" if asks else "wait until it is decided"
+        what_to_do = f"Refund it in the provider's dashboard, which closes it, or {wait}"
+    elif asks:
+        what_to_do = "Answer the inquiry in the provider's dashboard, and wait until it is closed"
+    else:
+        what_to_do = "Wait until it is decided"
     return f"{told} ({disputes.refs(waiting)}), about which it has not decided yet; {disputes.DO_NOT_PAY}. {what_to_do}"
 
 
 def _may_take(dispute: Dispute) -> bool:
-    return dispute.status is DisputeStatus.CHARGEBACK and dispute.refundable
+    return dispute.status is DisputeStatus.INQUIRY or (
+        dispute.status is DisputeStatus.CHARGEBACK and dispute.refundable
+    )

@@ -1,5 +1,6 @@
 """A dispute that is not decided, alone or beside another that is, though nothing was withdrawn for it yet: nothing is paid by other means or recorded until all are."""
 
+import re
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -9,10 +10,11 @@ from models.states import OrderStatus
 from tasks.errors import Misconfigured
 from tasks.operating import outside_refunds, unexpected_refunds
 from tasks.operating.order_at_hand import NotPossible
+from tests.steps.test_disputed_parts import parked
 from tests.steps.test_recorded_parts_that_fail import fails, recorded
 from tests.steps.test_recorded_sums import refund_in_dashboard
 from tests.support.disputes import bought, dispute, give_back, named, noted
-from tests.support.payment import given_up_and_paid_late, refund_that_fails
+from tests.support.payment import given_up_and_paid_late, refund_that_fails, refundable
 from tests.support.world import World
 
 UNDECIDED = r"has not decided yet; do not give it back in any other way"
@@ -89,7 +91,7 @@ def test_of_an_unexpected_charge_neither_sum_is_paid_or_recorded(world: World) -
     world.run(order_id)
     decided(world, late, "lost", 60_00)
     waits = resolved_later(world, late, 40_00)
-    assert "not decided yet): do not give it back" in world.noted(order_id, "refund.refused")[-1]["error"]
+    assert "has not decided yet; do not give it back" in world.noted(order_id, "refund.refused")[-1]["error"]
     with pytest.raises(NotPossible, match=UNDECIDED):
         unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
     took_nothing(world, late, waits)
@@ -138,3 +140,71 @@ def test_of_one_alone_nothing_of_an_unexpected_charge_is_paid_by_other_means(wor
         unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
     took_nothing(world, late, waits)
     assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (69_00, "EUR")
+
+
+ASKED = (
+    r"the customer's bank has taken 60\.00 EUR of {} back for good \(dispute du_\w+, lost\), and may still take 59\.00 EUR \(dispute du_\w+\), about which it has not decided yet; "
+    r"do not give it back in any other way: the customer would be paid twice\. Answer the inquiry in the provider's dashboard, and wait until it is closed"
+)
+
+
+def asks(world: World, charge: str, amount: int) -> str:
+    made = dispute(world, charge, "warning_needs_response", amount=amount)
+    world.notify(charge, "charge.dispute.created")
+    return made
+
+
+def test_while_the_bank_asks_about_the_rest_of_what_it_took_nothing_is_paid_or_recorded(world: World) -> None:
+    _, order_id, charge = bought(world)
+    decided(world, charge, "lost", 60_00)
+    inquiry = asks(world, charge, 59_00)
+    with pytest.raises(NotPossible, match=ASKED.format("order 1001")):
+        give_back(order_id)
+    for rest_paid in (False, True):
+        with pytest.raises(NotPossible, match=ASKED.format("order 1001")):
+            settle(order_id, rest_paid=rest_paid)
+    changed(world, charge, inquiry, {"status": "warning_closed"})
+    assert settle(order_id, rest_paid=True) == 59_00
+    assert (world.run(order_id).status, named(world)) == (OrderStatus.REFUNDED, [])
+
+
+def test_a_refund_that_was_due_names_no_rest_while_the_bank_asks_about_it(world: World) -> None:
+    _, order_id = refundable(world)
+    charge = world.charge_ref(order_id)
+    dispute(world, charge, "lost", amount=60_00)
+    dispute(world, charge, "warning_needs_response", amount=59_00)
+    assert re.match("refund_payment: " + ASKED.format("pi_1"), parked(world, order_id))
+
+
+def test_a_refund_that_was_due_says_what_the_bank_took_for_good_and_what_it_still_may(world: World) -> None:
+    _, order_id = refundable(world)
+    charge = world.charge_ref(order_id)
+    dispute(world, charge, "lost", amount=60_00)
+    resolved_later(world, charge, 59_00)
+    why = parked(world, order_id)
+    assert "has taken 60.00 EUR of pi_1 back for good (dispute du_1, lost), and may still take 59.00 EUR" in why
+    assert "119.00" not in why
+
+
+def test_of_an_unexpected_charge_the_rest_is_called_off_while_the_bank_asks_about_it(world: World) -> None:
+    order_id, late = given_up_and_paid_late(world, world.customer())
+    world.run(order_id)
+    decided(world, late, "lost", 60_00)
+    inquiry = asks(world, late, 59_00)
+    assert re.search(ASKED.format(late), world.noted(order_id, "refund.refused")[-1]["error"])
+    with pytest.raises(NotPossible, match="Answer the inquiry"):
+        unexpected_refunds.settle(order_id, late, by="Olga", why="transfer")
+    changed(world, late, inquiry, {"status": "warning_closed"})
+    assert world.noted(order_id, "refund.refused")[-1]["error"].startswith("59.00 EUR of unexpected charge")
+    assert unexpected_refunds.settle(order_id, late, by="Olga", why="transfer") == (59_00, "EUR")
+
+
+def test_while_the_bank_only_asks_nothing_is_paid_by_other_means(world: World) -> None:
+    order_id, charge = refund_that_fails(world)
+    world.notify(charge, "refund.failed")
+    asks(world, charge, 119_00)
+    with pytest.raises(
+        NotPossible,
+        match=r"may still take 119\.00 EUR .* Refund it in the provider's dashboard, which closes it, or answer the inquiry there, and wait until it is closed$",
+    ):
+        settle(order_id)
