@@ -1,6 +1,7 @@
 """What the records of money given back outside the provider share, of an order's charge or of an unexpected one: what is left to pay, whether it is decided, and the entry itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -13,7 +14,7 @@ from models.timeline_kinds import Kind
 from tasks.errors import StepAgain
 from tasks.operating.order_at_hand import NotPossible, locked
 from tasks.ports import Dispute
-from tasks.refunds import disputes, given_twice, refunded, refunding, refunds_elsewhere, undecided
+from tasks.refunds import disputes, given_twice, parked_notices, refunded, refunding, refunds_elsewhere, undecided
 from tasks.wiring import begin, payments
 
 
@@ -23,8 +24,9 @@ def went_back_minor(charge: ChargeAttempt) -> int:
         return 0
     refunds = payments().find_refunds(charge_ref=charge.ref)
     with begin() as session:
-        locked(session, charge.order_id)
+        order = locked(session, charge.order_id)
         refunds_elsewhere.note(session, charge.order_id, charge.attempt, refunds)
+        parked_notices.say_anew(session, order)
     return refunding.standing_minor(refunds)
 
 
@@ -77,8 +79,7 @@ def left_since(
 def _has_bank_another_sum(charge: ChargeAttempt, found: Sequence[Dispute]) -> bool:
     """Whether the bank has another sum of the charge than a person recorded. An earlier commit did not always record it."""
     with begin() as session:
-        attempt = refunded.recorded_outside(session, charge)
-        entries = () if attempt is None else refunded.recorded_entries(session, attempt)
+        entries = _entries(session, charge)
     by_bank = _by_bank_minor(charge, found)
     return any(facts.get("by_bank_minor", by_bank) != by_bank for facts in entries[-1:])
 
@@ -117,10 +118,19 @@ def require_paid(charge: ChargeAttempt, of_what: str, owed_minor: int | None, *,
         )
 
 
+def times_recorded(session: Session, charge: ChargeAttempt) -> int:
+    """How often a person recorded what they gave back of the charge, be it nothing. Under the order's lock, it tells whether another did meanwhile."""
+    return len(_entries(session, charge))
+
+
+def _entries(session: Session, charge: ChargeAttempt) -> Sequence[Mapping[str, Any]]:
+    attempt = refunded.recorded_outside(session, charge)
+    return () if attempt is None else refunded.recorded_entries(session, attempt)
+
+
 def recorded_by(session: Session, charge: ChargeAttempt, of_what: str) -> str | None:
     """Who has recorded what they gave back of the charge, for another who wants to; None if nobody has."""
-    attempt = refunded.recorded_outside(session, charge)
-    entries = () if attempt is None else refunded.recorded_entries(session, attempt)
+    entries = _entries(session, charge)
     if not entries:
         return None
     newest = entries[-1]

@@ -33,7 +33,7 @@ def settle(
     """
     of_what = f"what order {order.number} was charged"
     with begin() as session:
-        paid = refunded.paid_minor(session, charge)
+        paid, times = refunded.paid_minor(session, charge), outside_records.times_recorded(session, charge)
     if paid is None:
         raise NotPossible(f"{of_what} is back already; nobody recorded how much of it was paid by other means")
     back = outside_records.went_back_minor(charge)
@@ -52,7 +52,7 @@ def settle(
     outside_records.require_paid(charge, of_what, since, paid=paid_now)
     with begin() as session:
         order = locked(session, order.id)
-        if refunded.paid_minor(session, charge) != paid:
+        if outside_records.times_recorded(session, charge) != times:
             meanwhile = outside_records.recorded_by(session, charge, of_what)
             raise NotPossible(meanwhile or outside_records.is_back_already(of_what))
         outside_records.record(session, order, charge, by=by, why=why, found=found, newest=newest, owed_minor=since)

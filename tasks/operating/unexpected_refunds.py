@@ -32,7 +32,7 @@ def settle(
     of_what = f"unexpected charge {charge_ref}"
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
-        paid = refunded.paid_minor(session, charge)
+        paid, times = refunded.paid_minor(session, charge), outside_records.times_recorded(session, charge)
         is_for_a_person = paid is not None or refunded.is_for_a_person(session, charge)
         newest = disputes.newest_entry(session, order_id)
     back = outside_records.went_back_minor(charge)
@@ -49,7 +49,7 @@ def settle(
     outside_records.require_paid(charge, of_what, left, paid=paid_now)
     with begin() as session:
         order, charge = _unexpected(session, order_id, charge_ref)
-        if refunded.paid_minor(session, charge) != paid:
+        if outside_records.times_recorded(session, charge) != times:
             meanwhile = outside_records.recorded_by(session, charge, of_what)
             raise NotPossible(meanwhile or outside_records.is_back_already(of_what))
         # Only a dispute, or a refusal of the last request, keeps the provider from making a refund that is under way.

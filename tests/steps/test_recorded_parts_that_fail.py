@@ -299,6 +299,17 @@ def test_an_order_parked_because_of_a_failed_refund_says_that_it_can_be_resumed_
     )
 
 
+def test_it_says_so_too_once_the_record_has_found_that_it_was_made_again(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    fails(world, eva, charge, 100_00)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    refund_by_hand(world, order_id, 100_00)  # and its event is missed
+    with pytest.raises(NotPossible, match="is back already"):
+        settle(order_id)
+    assert said(world, order_id).endswith("says what is true again: `prorata orders resume 1001` sends it")
+
+
 def test_an_order_parked_at_its_notice_for_another_reason_goes_on_saying_that(world: World) -> None:
     _, order_id, charge = recorded(world)
     with world.begin() as session:
