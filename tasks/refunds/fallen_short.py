@@ -52,8 +52,7 @@ def why_untrue(session: Session, order: Order) -> str | None:
     charge = refunded.succeeded_charge(session, order)
     if charge is None or refunded.recorded_outside(session, charge) is None:
         return None
-    to_card = charge.amount_minor - sum(refunded.recorded_minor(session, order.id))
-    failed = to_card - refunds_elsewhere.sum_minor(session, order.id, charge.attempt)
+    failed = _failed_minor(session, order, charge)
     if failed <= 0:
         return None
     untrue = f"says what was refunded, but {format_amount(failed, charge.currency)} of what went to the card has failed since"
@@ -68,3 +67,17 @@ def why_untrue(session: Session, order: Order) -> str | None:
         "it names what is owed now, to be paid by other means or refunded again in the provider's dashboard, or says that nothing is. "
         f"If it was refunded again there, `prorata orders note-refunds {order.number}` notes that where the event was missed, and the order can be resumed"
     )
+
+
+def beyond_minor(session: Session, order: Order) -> int:
+    """How much more went to the card than the notice says, as far as is noted, which the customer has twice. 0 if the sums were not recorded."""
+    charge = refunded.succeeded_charge(session, order)
+    if charge is None or refunded.paid_minor(session, charge) is None:
+        return 0
+    return max(0, -_failed_minor(session, order, charge))
+
+
+def _failed_minor(session: Session, order: Order, charge: ChargeAttempt) -> int:
+    """How much of what the notice says went to the card has failed since; below 0 if more went there."""
+    to_card = charge.amount_minor - sum(refunded.recorded_minor(session, order.id))
+    return to_card - refunds_elsewhere.sum_minor(session, order.id, charge.attempt)

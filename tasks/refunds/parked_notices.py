@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from models import attention
 from models.orders import Order
+from models.rules.currency import format_amount
 from models.states import LetterKind, OrderStatus, Step
 from tasks.refunds import fallen_short, turned_disputes
 
@@ -29,8 +30,17 @@ def say_anew(session: Session, order: Order) -> None:
     at_notice = order.status is OrderStatus.NEEDS_ATTENTION and order.next_step is Step.SEND_REFUND_NOTICE
     told = f"{Step.SEND_REFUND_NOTICE}: {_the_notice(order)} says what"
     if at_notice and (order.last_error or "").startswith(told):
-        again = f"{_the_notice(order)} says what is true again: `prorata orders resume {order.number}` sends it"
-        attention.say_instead(order, error=f"{Step.SEND_REFUND_NOTICE}: {why_parked(session, order) or again}")
+        error = why_parked(session, order) or _to_resume(session, order)
+        attention.say_instead(order, error=f"{Step.SEND_REFUND_NOTICE}: {error}")
+
+
+def _to_resume(session: Session, order: Order) -> str:
+    """What an order that was parked because of its notice says once that can be sent."""
+    notice, resume = _the_notice(order), f"`prorata orders resume {order.number}` sends it"
+    if more := fallen_short.beyond_minor(session, order):
+        twice = format_amount(more, order.currency)
+        return f"{notice} says what was refunded, but {twice} more went to the card, which the customer has twice: tell them. {resume} as it is"
+    return f"{notice} says what is true again: {resume}"
 
 
 def _the_notice(order: Order) -> str:

@@ -310,6 +310,19 @@ def test_it_says_so_too_once_the_record_has_found_that_it_was_made_again(world: 
     assert said(world, order_id).endswith("says what is true again: `prorata orders resume 1001` sends it")
 
 
+def test_it_says_what_went_to_the_card_beyond_what_was_recorded(world: World) -> None:
+    eva, order_id, charge = recorded(world)
+    fails(world, eva, charge, 100_00)
+    with pytest.raises(Misconfigured):
+        world.run(order_id)
+    refund_by_hand(world, order_id, 113_00)  # all that the provider still refunds, though 13.00 was paid
+    refund_notes.note_now(order_id)
+    assert said(world, order_id) == (
+        "send_refund_notice: the refund_notice of order 1001 says what was refunded, but 13.00 EUR more went to the card, which the customer has twice: "
+        "tell them. `prorata orders resume 1001` sends it as it is"
+    )
+
+
 def test_an_order_parked_at_its_notice_for_another_reason_goes_on_saying_that(world: World) -> None:
     _, order_id, charge = recorded(world)
     with world.begin() as session:
