@@ -16,6 +16,5 @@ def vies(shared_vies: ViesStandIn) -> Iterator[ViesStandIn]:
 
 @pytest.fixture
 def mailbox(shared_mailbox: Mailbox) -> Iterator[Mailbox]:
-    shared_mailbox.empty()
     yield shared_mailbox
-    shared_mailbox.heal()
+    shared_mailbox.forget()

@@ -4,5 +4,5 @@ from typing import Final
 
 import httpx
 
-NO_REUSE: Final = httpx.Limits(max_keepalive_connections=0)
-"""each request has a connection of its own: a test may be idle for just as long as a server keeps one open"""
+SOON_CLOSED: Final = httpx.Limits(keepalive_expiry=1)
+"""a connection that was idle for a second is not used again: a test may be idle for just as long as a server keeps one open"""

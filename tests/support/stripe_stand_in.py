@@ -3,7 +3,7 @@
 import queue
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +15,7 @@ import pytest
 import stripe
 
 from tests.support.buyer import Buyer, new_buyer
-from tests.support.http import NO_REUSE
+from tests.support.http import SOON_CLOSED
 from tests.support.messages import eventually
 from tests.support.stand_in_process import StandInProcess
 from worker.adapters.stripe import StripePayments
@@ -36,7 +36,7 @@ class StripeStandIn:
     def start(self) -> None:
         self.process.start()
         self.url = f"http://{self.process.addresses['http']}"
-        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=240, limits=NO_REUSE)
+        self._http = httpx.Client(base_url=f"{self.url}/_control", timeout=240, limits=SOON_CLOSED)
 
     def restart_after_kill(self) -> None:
         self.process.kill()
@@ -56,11 +56,12 @@ class StripeStandIn:
         faults = self._http.get("/faults").raise_for_status().json()
         self._http.delete("/faults").raise_for_status()
         self.control("rate-limit", per_second=None)
-        assert [fault for fault in faults if fault["times"] is not None and fault["seen"] == 0] == []
+        _have_struck(faults)
 
     def forget(self) -> None:
-        """All that was ever made there: tests ask for all of it, again and again, and each would be slower than the one before."""
-        self._http.delete("/books").raise_for_status()
+        """`calm`, and all that was ever made there: tests ask for all of it, again and again, and each would be slower than the one before.
+        In one request, as every test ends with it."""
+        _have_struck(self._http.delete(f"{self.url}/_control").raise_for_status().json())
 
     def expire_keys(self) -> None:
         self.control("expire-idempotency-keys")
@@ -97,6 +98,10 @@ class StripeStandIn:
         return StripePayments(**given | options)
 
 
+def _have_struck(faults: Sequence[Mapping[str, Any]]) -> None:
+    assert [fault for fault in faults if fault["times"] is not None and fault["seen"] == 0] == []
+
+
 @contextmanager
 def running_stripe(folder: Path) -> Iterator[StripeStandIn]:
     stand_in = StripeStandIn(folder)
@@ -118,7 +123,6 @@ def stripe_server(shared_stripe: StripeStandIn) -> Iterator[StripeStandIn]:
     """The shared stand-in; what a test switched on is off again after it, and what it made is forgotten."""
     yield shared_stripe
     shared_stripe.forget()
-    shared_stripe.calm()
 
 
 @pytest.fixture

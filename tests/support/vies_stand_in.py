@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.http import NO_REUSE
+from tests.support.http import SOON_CLOSED
 from tests.support.stand_in_process import StandInProcess
 
 BASE_PATH = "/taxation_customs/vies/rest-api"
@@ -24,7 +24,7 @@ class ViesStandIn:
         self._process.start()
         self.url = f"http://{self._process.addresses['http']}"
         self.base_url = self.url + BASE_PATH
-        self.http = httpx.Client(base_url=self.url, timeout=240, limits=NO_REUSE)
+        self.http = httpx.Client(base_url=self.url, timeout=240, limits=SOON_CLOSED)
 
     def fail(self, kind: str, **limits: Any) -> None:
         """Switch a fault on: `fail("MS_UNAVAILABLE", country="DE", times=1)`."""
@@ -41,9 +41,7 @@ class ViesStandIn:
 
     def forget(self) -> None:
         """Reset faults, register and questions. What was to strike so many times has struck, or the test proves nothing."""
-        faults = self.http.get("/_control/faults").raise_for_status().json()["faults"]
-        for what in ("faults", "numbers", "requests"):
-            self.http.delete(f"/_control/{what}").raise_for_status()
+        faults = self.http.delete("/_control").raise_for_status().json()["faults"]
         assert [fault for fault in faults if fault["times_left"] is not None] == []
 
     def post(self, operation: str, body: object) -> httpx.Response:

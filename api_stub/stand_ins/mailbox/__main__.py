@@ -65,7 +65,7 @@ def _application(store: Store, faults: FaultBook, listener: Listener) -> FastAPI
 
     app = FastAPI(title="Mailbox", lifespan=receiving)
     app.include_router(api(store))
-    app.include_router(control(faults, listener))
+    app.include_router(control(store, faults, listener))
     app.include_router(pages(store))
     for path in ("/healthz", "/readyz", "/livez"):
         app.add_api_route(path, lambda: {"status": "ok"}, methods=["GET"])

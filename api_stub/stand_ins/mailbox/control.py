@@ -1,4 +1,4 @@
-"""The mailbox's back door, `/_control`: faults in the SMTP dialogue."""
+"""The mailbox's back door, `/_control`: faults in the SMTP dialogue, and a new beginning."""
 
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +9,7 @@ from pydantic import Field
 from api_stub.stand_ins.fault_book import FaultBook, FaultOrder
 from api_stub.stand_ins.mailbox.faults import KINDS, Stage
 from api_stub.stand_ins.mailbox.receiving import Listener
+from api_stub.stand_ins.mailbox.store import Store
 
 BEFORE_EMAILS = frozenset({Stage.GREETING, Stage.LOGIN})
 """stages that a client passes only once per connection, however many emails it sends"""
@@ -19,8 +20,16 @@ class MailFault(FaultOrder):
     sender: str | None = Field(default=None, description="only from this address; `*` and `?` allowed; none: all")
 
 
-def control(faults: FaultBook, listener: Listener) -> APIRouter:
+def control(store: Store, faults: FaultBook, listener: Listener) -> APIRouter:
     router = APIRouter(prefix="/_control")
+
+    @router.delete("")
+    async def begin_anew() -> dict[str, Any]:
+        """Delete emails and faults; returns the faults that were switched on."""
+        had = await switched_on()
+        await switch_off()
+        store.delete_all()
+        return had
 
     @router.post("/faults", status_code=201)
     async def switch_on(fault: MailFault) -> dict[str, Any]:

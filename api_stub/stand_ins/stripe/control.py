@@ -113,6 +113,16 @@ async def list_faults(gate: GateHere) -> list[Fault]:
     return gate.faults.active
 
 
+@routes.delete("")
+async def begin_anew(gate: GateHere) -> list[Fault]:
+    """Forget all that was made, and let nothing fail any more; returns the faults that were switched on. Settings stay."""
+    had = [*gate.faults.active]
+    gate.faults.clear()
+    gate.rate_limit.per_second = None
+    await gate.store.run(_forget)
+    return had
+
+
 @routes.delete("/faults")
 async def clear_faults(gate: GateHere) -> dict[str, int]:
     return {"cleared": gate.faults.clear()}
@@ -121,11 +131,6 @@ async def clear_faults(gate: GateHere) -> dict[str, int]:
 @routes.get("/books")
 async def books(gate: GateHere) -> JsonObject:
     return await gate.store.run(_books)
-
-
-@routes.delete("/books")
-async def forget(gate: GateHere) -> dict[str, int]:
-    return {"forgotten": await gate.store.run(_forget)}
 
 
 @routes.post("/expire-idempotency-keys")
@@ -203,11 +208,10 @@ def _books(ledger: Ledger) -> JsonObject:
     return {name: ledger.select(kind, {}, newest_first=False) for name, kind in BOOKS.items()}
 
 
-def _forget(ledger: Ledger) -> int:
-    """All objects, keys, events and what was to come; returns how many objects. Faults and settings stay."""
-    for table in ("idempotency_keys", "deliveries", "later"):
+def _forget(ledger: Ledger) -> None:
+    """All objects, keys, events and what was to come."""
+    for table in ("objects", "idempotency_keys", "deliveries", "later"):
         ledger.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
-    return ledger.connection.execute("DELETE FROM objects").rowcount
 
 
 def _webhook(ledger: Ledger) -> JsonObject:

@@ -38,6 +38,16 @@ async def _service(request: Request) -> Service:
 ServiceHere = Annotated[Service, Depends(_service)]
 
 
+@routes.delete("")
+async def begin_anew(service: ServiceHere) -> dict[str, Any]:
+    """Forget faults, register and questions; returns the faults that were switched on."""
+    had = await switched_on(service)
+    service.faults.clear()
+    service.register.forget()
+    service.state.execute("DELETE FROM requests")
+    return had
+
+
 @routes.post("/faults", status_code=201)
 async def switch_on(service: ServiceHere, fault: ViesFault) -> dict[str, Any]:
     if fault.kind not in FAULTS:
@@ -61,17 +71,7 @@ async def register(service: ServiceHere, entry: RegisteredNumber) -> None:
     service.register.write(entry.number, valid=entry.status == "valid", name=entry.name, address=entry.address)
 
 
-@routes.delete("/numbers", status_code=204)
-async def forget_numbers(service: ServiceHere) -> None:
-    service.register.forget()
-
-
 @routes.get("/requests")
 async def asked(service: ServiceHere) -> dict[str, Any]:
     rows = service.state.execute("SELECT * FROM requests ORDER BY id").fetchall()
     return {"requests": [{"at": row["at"], "operation": row["operation"], **json.loads(row["body"])} for row in rows]}
-
-
-@routes.delete("/requests", status_code=204)
-async def forget_requests(service: ServiceHere) -> None:
-    service.state.execute("DELETE FROM requests")
