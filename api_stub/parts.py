@@ -28,7 +28,9 @@ def from_settings() -> Parts:
     chosen = settings()
     set_up_logging()
     plug_in_from_settings()
-    import_module("worker.app")  # becomes the app that messages go out by; it reads the settings while it is imported
+    import_module(
+        "worker.messaging"
+    )  # becomes the app that messages go out by; it reads the settings while it is imported
     broker = chosen.broker_url.get_secret_value()
     heap.freeze()
     return Parts(

@@ -7,21 +7,13 @@ from celery import signals
 
 from tasks import housekeeping, pipeline, sweep
 from tasks.charges import late_charges, webhooks
-from tasks.running import queue_heads
 from worker import canary, heap, heartbeat, relay, thread_pool
-from worker.logs import set_up_logging
 from worker.messaging import app
 from worker.wiring import plug_in_from_settings
 
 app.Task.Request = "worker.rejected:Request"
 app.finalize()
-signals.before_task_publish.connect(queue_heads.stamp)
 signals.task_prerun.connect(heartbeat.taken)
-
-
-@signals.setup_logging.connect
-def _log(**_: Any) -> None:
-    set_up_logging()
 
 
 @signals.worker_init.connect

@@ -48,7 +48,7 @@ def worker_command(
     """The command line of a worker. number: which of several of that name on one host."""
     own_queues, own_pool, own_concurrency = WORKERS[name]
     return [
-        *_celery("worker"),
+        *_celery("worker.app", "worker"),
         f"--hostname={worker_name(name, number)}@%h",
         f"--queues={queues or own_queues}",
         f"--pool={pool or own_pool}",
@@ -60,7 +60,7 @@ def worker_command(
 
 
 def beat_command() -> list[str]:
-    return [*_celery("beat"), "--pidfile=", "--loglevel=INFO"]
+    return [*_celery("worker.messaging", "beat"), "--pidfile=", "--loglevel=INFO"]
 
 
 def api_command(*, host: str, port: int) -> list[str]:
@@ -74,11 +74,11 @@ SHOWN_IN_FLOWER = 20_000
 def flower_command(*, host: str, port: int) -> list[str]:
     """For looking only: whoever reaches it can put no task into a queue."""
     where = (f"--address={host}", f"--port={port}")
-    return [*_celery("flower"), *where, f"--max_tasks={SHOWN_IN_FLOWER}", "--read_only=true"]
+    return [*_celery("worker.messaging", "flower"), *where, f"--max_tasks={SHOWN_IN_FLOWER}", "--read_only=true"]
 
 
-def _celery(subcommand: str) -> list[str]:
-    return [*python("worker.celery_command"), "--app=worker.app", "--quiet", subcommand]
+def _celery(app: str, subcommand: str) -> list[str]:
+    return [*python("worker.celery_command"), f"--app={app}", "--quiet", subcommand]
 
 
 def python(module: str) -> list[str]:

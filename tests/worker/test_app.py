@@ -61,3 +61,16 @@ from celery import concurrency
 print(concurrency.get_implementation("threads").__module__)
 """
     assert output_of(program) == ["worker.thread_pool"]
+
+
+def test_each_recurring_task_is_one_that_workers_know() -> None:
+    """Beat sends them by name: it has imported none."""
+    program = """
+import sys
+from worker.messaging import app
+due = {entry["task"] for entry in app.conf.beat_schedule.values()}
+print("tasks.sweep" in sys.modules, len(due) > 5)
+import worker.app
+print(*due - app.tasks.keys())
+"""
+    assert output_of(program) == ["False", "True"]
