@@ -5,18 +5,20 @@ import os
 import pty
 import re
 import struct
-import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from tasks import wiring
+from tests.support.forked_command import run_forked
 from tests.support.stripe_stand_in import API_KEY
 from tests.support.world import World
 from worker import cli, environment
@@ -151,12 +153,14 @@ main()
 
 
 def prorata_of_its_own(*words: str, **chosen: str) -> Ended:
-    """The command in a process of its own, as a shell starts it: two seconds, most of which it imports."""
+    """The command in a process of its own."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PRORATA_")}
-    ended = subprocess.run(
-        prorata_command(*words), env=clean | chosen, capture_output=True, text=True, check=False, timeout=240
-    )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    with Path(os.devnull).open() as nothing, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        streams = {"stdin": nothing.fileno(), "stdout": out.fileno(), "stderr": err.fileno()}
+        status = run_forked(words, env=clean | chosen, **streams)
+        out.seek(0)
+        err.seek(0)
+        return Ended(status, out.read(), err.read())
 
 
 def prorata_at_a_terminal(columns: int, *words: str, **chosen: str) -> str:
@@ -173,15 +177,12 @@ def _at_a_terminal(columns: int, words: Sequence[str], chosen: Mapping[str, str]
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PRORATA_", "COLUMNS"))}
-    command = [sys.executable, "-m", "worker.entry", *words]
     env = inherited | {"TERM": "xterm"} | dict(chosen)
-    with ExitStack() as opened:
-        stdout = opened.enter_context(into.open("wb")) if into else theirs
-        opened.enter_context(
-            subprocess.Popen(command, env=env, stdin=theirs, stdout=stdout, stderr=theirs, close_fds=True)
-        )
+    with ThreadPoolExecutor(1) as reader, into.open("wb") if into else nullcontext() as file:
+        reading = reader.submit(lambda: b"".join(iter(lambda: _read(ours), b"")))
+        run_forked(words, env=env, stdin=theirs, stdout=file.fileno() if file else theirs, stderr=theirs)
         os.close(theirs)
-        seen = b"".join(iter(lambda: _read(ours), b""))
+        seen = reading.result()
     os.close(ours)
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode()).replace("\r\n", "\n")
 
