@@ -46,7 +46,7 @@ test: setup  ## all tests, on real PostgreSQL and Redis (ARGS="-k vat" for pytes
 	@$(IN_VENV) pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 test-money: setup  ## the laws of money with many more examples
-	@PRORATA_LONG=1 $(IN_VENV) pytest -n $(JOBS) -q --timeout=0 tests/rules tests/ledger $(ARGS)
+	@PRORATA_LONG=1 $(IN_VENV) pytest -n $(JOBS) -q --timeout=0 tests/rules tests/ledger tests/closing/test_equation.py $(ARGS)
 
 lint: setup  ## ruff, mypy, import-linter
 	@$(IN_VENV) ruff check .

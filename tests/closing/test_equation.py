@@ -29,7 +29,7 @@ from tests.support.vat_outage import (
 from tests.support.world import MONTH, Customer, World, change, purchase
 
 LONG = os.environ.get("PRORATA_LONG") == "1"
-EXAMPLES = 300 if LONG else 20
+EXAMPLES = 300 if LONG else 8
 
 
 def holds(world: World) -> bool:
