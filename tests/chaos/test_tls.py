@@ -1,8 +1,6 @@
 """TLS to Redis and PostgreSQL, by settings alone: orders go through, and a certificate that cannot be trusted ends it with advice."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +10,7 @@ import pytest
 import redis
 
 from models.states import OrderStatus
+from tests.support.command import prorata_of_its_own
 from tests.support.shopping import bought
 from tests.support.tls_fronts import SOMEBODY_ELSES, TRUSTED, TlsFronts, tls_fronts
 from worker.command_lines import Worker, worker_command
@@ -68,11 +67,8 @@ def plain(postgres_server: PostgresServer, redis_server: RedisServer, fresh_data
 
 def prorata(*words: str, variables: dict[str, str]) -> tuple[int, str]:
     """Exit status, and what it said of errors."""
-    command = [sys.executable, "-m", "worker.entry", *words]
-    ended = subprocess.run(
-        command, env={**os.environ, **variables}, capture_output=True, text=True, check=False, timeout=240
-    )
-    return ended.returncode, ended.stderr
+    ended = prorata_of_its_own(*words, **variables)
+    return ended.status, ended.err
 
 
 def test_an_authority_that_is_trusted_lets_commands_through(fronts: TlsFronts, plain: dict[str, str]) -> None:
