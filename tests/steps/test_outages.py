@@ -8,10 +8,16 @@ from structlog.testing import capture_logs
 
 from tasks import sweep, wiring
 from tasks.errors import NO_DATABASE
+from tasks.running import outages
 from tests.support.in_one_process import without_broker
 from tests.support.world import World
 from worker import relay
 from worker.database import Transactions
+
+
+@pytest.fixture(autouse=True)
+def all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outages, "_failing", set())
 
 
 def test_an_outage_of_the_database_is_logged_once_with_what_was_said_and_so_is_its_end(world: World) -> None:

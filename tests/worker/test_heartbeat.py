@@ -12,6 +12,7 @@ from sqlalchemy import create_engine, update
 from models.messages import Heartbeat
 from models.states import Step
 from tasks import pipeline, wiring
+from tasks.running import outages
 from tests.support.world import World
 from worker import heartbeat
 from worker.database import Transactions
@@ -21,6 +22,7 @@ from worker.database import Transactions
 def in_a_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """That has only just started."""
     monkeypatch.setattr(heartbeat, "_noted", {})
+    monkeypatch.setattr(outages, "_failing", set())
     signals.task_prerun.connect(heartbeat.taken)
     yield
     signals.task_prerun.disconnect(heartbeat.taken)
