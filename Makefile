@@ -4,8 +4,8 @@ PYTHON ?= $(firstword $(foreach name,python3.12 python3.11 python3 python3.13 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
 ASKED_FOR := $(filter command environment,$(origin PYTHON))
 IN_VENV := .venv/bin/python -m
-# Processes of tests: half as many again as processors, as tests of crashes and of slow servers mostly wait.
-JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 3 / 2)
+# Processes of tests: twice as many as processors, as tests of crashes and of slow servers mostly wait.
+JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
 ARGS ?=
 KEEP ?=
 UV ?= uv
@@ -42,8 +42,9 @@ setup: .venv/.complete  ## build .venv from the hashed lock (PYTHON=python3.12 t
 demo: setup  ## sample orders through the whole stack, from real processes to a table of outcomes (KEEP=1 leaves it running)
 	@.venv/bin/prorata demo $(if $(KEEP),--keep)
 
+# The tests start some hundred processes. Where Python may keep no bytecode, each compiles all of our modules anew.
 test: setup  ## all tests, on real PostgreSQL and Redis (ARGS="-k vat" for pytest, JOBS=1 for one process)
-	@$(IN_VENV) pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -q $(ARGS)
 
 test-money: setup  ## the laws of money with many more examples
 	@PRORATA_LONG=1 $(IN_VENV) pytest -n $(JOBS) -q --timeout=0 tests/rules tests/ledger tests/closing/test_equation.py $(ARGS)
