@@ -114,7 +114,10 @@ class Watchdog:
 
     def run(self) -> None:
         while True:
-            self.look()
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next look may succeed; if this thread ended, nothing would end a worker that hangs
+                say("watchdog could not look", error=repr(error))
             time.sleep(EVERY)
 
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 from redis.exceptions import RedisError
+from structlog.testing import capture_logs
 
 from tests.support.command import SETTINGS
 from worker.adapters import smtp, stripe, vies
@@ -37,6 +38,7 @@ class Scene:
     full: bool = False
     begun: int = 0
     log_is_read: bool = True
+    broken: bool = False
     deliveries: set[str] = field(default_factory=set)
     ended: int = 0
     dog: Watchdog = field(init=False)
@@ -54,6 +56,8 @@ class Scene:
         )
 
     def send(self) -> None:
+        if self.broken:
+            raise OSError("too many open files")
         if self.broker_is_away:
             raise RedisError
         if self.takes:
@@ -163,6 +167,31 @@ def test_a_worker_whose_deliveries_end_in_time_lives() -> None:
     for each in ("first", "second", "third"):
         scene.deliveries = {each}
         assert looks(scene, during=LONGEST) == 0
+
+
+class Enough(BaseException):
+    pass
+
+
+def test_a_look_that_fails_is_said_and_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, seconds = Scene(takes=False), iter([PATIENCE, 1.0])
+
+    def sleep(_: float) -> None:
+        scene.broken = False
+        if scene.ended:
+            raise Enough
+        scene.time += next(seconds)
+
+    monkeypatch.setattr("worker.watchdog.time.sleep", sleep)
+    scene.broken = True
+    with capture_logs() as logs, pytest.raises(Enough):
+        scene.dog.run()
+    assert (scene.ended, scene.time) == (1, PATIENCE + 1)
+    assert logs[0] == {
+        "log_level": "critical",
+        "event": "watchdog could not look",
+        "error": "OSError('too many open files')",
+    }
 
 
 AT_FAULT = """
