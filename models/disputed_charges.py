@@ -1,25 +1,21 @@
 """Whether the customer's bank has taken back what an order, or a period, was paid with, as timelines tell (`tasks.refunds.disputes` writes them)."""
 
-from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Integer, SQLColumnExpression, and_, case, exists, false, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models import paid_by
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt
 from models.states import TAKEN_BACK, AttemptStatus
-from models.timeline_kinds import Kind
-
-KINDS: Final = (Kind.CHARGE_DISPUTED, Kind.DISPUTE_CLOSED)
-"""of the timeline entries about a dispute"""
+from models.timeline_kinds import DISPUTED, Kind
 
 _noted, _later = aliased(OrderEvent), aliased(OrderEvent)
 
 
 def _is_about_a_dispute(entry: type[OrderEvent]) -> ColumnElement[bool]:
-    return or_(*(entry.kind == kind for kind in KINDS))
+    return or_(*(entry.kind == kind for kind in DISPUTED))
 
 
 def is_taken_back(order_id: UUID | SQLColumnExpression[UUID]) -> ColumnElement[bool]:
@@ -51,4 +47,5 @@ def was_taken_back(session: Session, order_id: UUID) -> bool:
 def is_paid_with_taken() -> ColumnElement[bool]:
     """Whether the bank has taken back what paid for the statement's `SubscriptionPeriod`: its own order's charge, or that of a period that was credited to it."""
     paying = paid_by.one_period()
-    return exists().where(is_taken_back(paying.c.order_id)).select_from(paying)
+    is_taken = exists().where(is_taken_back(paying.c.order_id)).select_from(paying)
+    return case((paid_by.was_touched(), is_taken), else_=false())  # CASE, as AND may ask both

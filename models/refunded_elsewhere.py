@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, exists, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
+from models import paid_by
 from models.orders import OrderEvent, OrderLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import AttemptStatus
@@ -50,7 +51,7 @@ def of_period() -> ColumnElement[int]:
 
     So what went back before a change comes to no later period: the change was credited no more than remained paid. And as soon as all is back, so is all that was credited.
     """
-    return _of_charge(SubscriptionPeriod) + _came_to_it()
+    return case((paid_by.was_touched(), _of_charge(SubscriptionPeriod) + _came_to_it()), else_=_NOTHING)
 
 
 def _came_to_it() -> ColumnElement[int]:

@@ -48,6 +48,8 @@ class Kind(StrEnum):
     """a person recorded a refund as made by other means; a dispute that is noted as lost before it counts as a part of that"""
 
 
+DISPUTED: Final = (Kind.CHARGE_DISPUTED, Kind.DISPUTE_CLOSED)
+"""entries about a dispute"""
 WENT_BACK: Final = (Kind.REFUND_ELSEWHERE, Kind.REFUND_UNKNOWN)
 """entries about refunds that were made, but not by an attempt of which we have a row"""
 CAME_BACK: Final = (Kind.REFUND_ELSEWHERE_FAILED, Kind.REFUND_UNKNOWN_FAILED)

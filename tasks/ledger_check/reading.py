@@ -9,14 +9,13 @@ from uuid import UUID
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges
 from models.accounts import Account, VatCheck
 from models.invoices import Invoice, InvoiceLine, Receivable
 from models.ledger import LedgerMovement
 from models.orders import Order, OrderEvent, OrderLine, Quote, QuoteLine
 from models.payments import ChargeAttempt, RefundAttempt
 from models.subscriptions import Subscription, SubscriptionPeriod
-from models.timeline_kinds import Kind
+from models.timeline_kinds import DISPUTED, Kind
 from models.vat_follow_ups import VatFollowUp
 from tasks.ledger_check.books import NOTES, Books, Movement, OrderBook, PeriodBook, SubscriptionBook
 
@@ -136,7 +135,7 @@ def _read_orders(session: Session, orders: dict[UUID, OrderBook]) -> None:
         for row in session.scalars(select(table).where(table.order_id == func.any(ids)).order_by(order_by)):
             getattr(orders[row.order_id], name).append(row)
     others = (Kind.DISPUTE_SETTLED, Kind.REFUND_SETTLED_OUTSIDE, Kind.VAT_TAKEN_OFF, Kind.VAT_FOLLOWED_UP)
-    kinds = (*NOTES, *disputed_charges.KINDS, *others)
+    kinds = (*NOTES, *DISPUTED, *others)
     notes = select(OrderEvent).where(OrderEvent.order_id == func.any(ids), OrderEvent.kind.in_(kinds))
     for event in session.scalars(notes.order_by(OrderEvent.id)):
         book = orders[event.order_id]

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges
 from models.accounts import Account
 from models.orders import Order, OrderEvent
 from models.states import AFTER_ACTIVATION, FINAL, DisputeStatus, LetterKind, OrderStatus
 from models.subscriptions import SITS, SeatAssignment, Subscription
 from models.support_cases import OPEN
+from models.timeline_kinds import DISPUTED
 from models.vat_follow_ups import VatFollowUp
 from tasks.personal_data import finding
 from tasks.personal_data.person import Person
@@ -70,7 +70,7 @@ def _vat_follow_ups(session: Session, of: Person) -> Iterator[str]:
 def _disputes(session: Session, of: Person) -> Iterator[str]:
     """Evidence is due in the days until the bank has decided. An order whose VAT waits for that is named already."""
     entries = select(Order, OrderEvent.facts).join(OrderEvent, OrderEvent.order_id == Order.id)
-    about = OrderEvent.kind.in_(disputed_charges.KINDS)
+    about = OrderEvent.kind.in_(DISPUTED)
     found = session.execute(entries.where(finding.placed(of), Order.status.in_(FINAL), about).order_by(OrderEvent.id))
     newest = {(order.number, facts["dispute"]): (order, facts) for order, facts in found}
     for (number, dispute), (order, facts) in sorted(newest.items(), key=lambda each: each[0]):

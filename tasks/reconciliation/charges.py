@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt, RefundAttempt
 from models.states import TAKEN_BACK, AttemptStatus, RefundState
+from models.timeline_kinds import DISPUTED
 from tasks.errors import Misconfigured
 from tasks.ledger_check.differences import Check, Found, differs
 from tasks.ports import TAKES, Charge, ChargeStatus, Unreadable
@@ -89,7 +89,7 @@ def _is_at_bank(session: Session, row: ChargeAttempt) -> bool:
     """Whether the customer's bank has taken back a charge that its order had no use for, or what others had left of it."""
     if not refunded.is_unexpected(session, row):
         return False
-    about = OrderEvent.kind.in_(disputed_charges.KINDS)
+    about = OrderEvent.kind.in_(DISPUTED)
     noted = session.scalars(
         select(OrderEvent).where(OrderEvent.order_id == row.order_id, about).order_by(OrderEvent.id)
     )

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges
 from models.orders import OrderEvent
 from models.states import DisputeStatus
+from models.timeline_kinds import DISPUTED
 from tasks.ports import Dispute
 
 
@@ -36,5 +36,5 @@ def _amount_minor(session: Session, order_id: UUID, dispute: Dispute) -> int:
 
 def entries(order_id: UUID, dispute: Dispute) -> Select[dict[str, Any]]:
     """The facts of each entry about it on the order's timeline."""
-    about = OrderEvent.order_id == order_id, OrderEvent.kind.in_(disputed_charges.KINDS)
+    about = OrderEvent.order_id == order_id, OrderEvent.kind.in_(DISPUTED)
     return select(OrderEvent.facts).where(*about, OrderEvent.facts.contains({"dispute": dispute.ref}))

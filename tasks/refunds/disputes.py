@@ -11,12 +11,12 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges, timeline
+from models import timeline
 from models.orders import OrderEvent
 from models.payments import ChargeAttempt
 from models.rules.currency import format_amount, major
 from models.states import TAKEN_BACK, DisputeStatus
-from models.timeline_kinds import Kind
+from models.timeline_kinds import DISPUTED, Kind
 from tasks.errors import StepAgain
 from tasks.ports import Dispute
 from tasks.refunds import contested
@@ -47,7 +47,7 @@ def find(order_id: UUID, charge_ref: str) -> Sequence[Dispute]:
 
 def newest_entry(session: Session, order_id: UUID) -> int | None:
     """Id of the newest entry about a dispute. Take it before you ask the provider: what it answers is older than any entry that comes later."""
-    about = select(OrderEvent.id).where(OrderEvent.order_id == order_id, OrderEvent.kind.in_(disputed_charges.KINDS))
+    about = select(OrderEvent.id).where(OrderEvent.order_id == order_id, OrderEvent.kind.in_(DISPUTED))
     return session.scalar(about.order_by(OrderEvent.id.desc()).limit(1))
 
 
@@ -91,7 +91,7 @@ def is_noted(session: Session, order_id: UUID, dispute: Dispute) -> bool:
 
 def noted(session: Session, charge: ChargeAttempt) -> list[Mapping[str, Any]]:
     """`latest`, of what the timeline says now of the charge."""
-    about = (OrderEvent.order_id == charge.order_id, OrderEvent.kind.in_(disputed_charges.KINDS))
+    about = (OrderEvent.order_id == charge.order_id, OrderEvent.kind.in_(DISPUTED))
     entries = session.scalars(select(OrderEvent).where(*about).order_by(OrderEvent.id))
     return latest(entries, charge.attempt)
 

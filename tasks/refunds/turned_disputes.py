@@ -6,11 +6,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges
 from models.orders import Order, OrderEvent
 from models.rules.currency import format_amount
 from models.states import DisputeStatus
-from models.timeline_kinds import Kind
+from models.timeline_kinds import DISPUTED, Kind
 from tasks.refunds import disputes, refunded
 
 
@@ -36,7 +35,7 @@ def turned(session: Session, order: Order) -> Sequence[tuple[Mapping[str, Any], 
     attempt = refunded.recorded_outside(session, charge) if charge is not None else None
     if charge is None or attempt is None:
         return []
-    kinds = (*disputed_charges.KINDS, Kind.REFUND_SETTLED_OUTSIDE)
+    kinds = (*DISPUTED, Kind.REFUND_SETTLED_OUTSIDE)
     about = select(OrderEvent).where(OrderEvent.order_id == order.id, OrderEvent.kind.in_(kinds))
     before, now = list[OrderEvent](), list[OrderEvent]()
     for entry in session.scalars(about.order_by(OrderEvent.id)):

@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import disputed_charges, paid_by, timeline
+from models import paid_by, timeline
 from models.accounts import VatCheckStatus
 from models.orders import Order, OrderEvent
 from models.payments import ChargeAttempt
 from models.states import TAKEN_BACK, DisputeStatus, OrderStatus
-from models.timeline_kinds import CAME_BACK, WENT_BACK, Kind
+from models.timeline_kinds import CAME_BACK, DISPUTED, WENT_BACK, Kind
 from models.vat_follow_ups import FollowUpOutcome, VatFollowUp
 from tasks.refunds import disputes, refunded, refunds_elsewhere
 from tasks.vat import vat_correction
@@ -52,9 +52,7 @@ def taken_back(session: Session, order: Order) -> list[Taken]:
 
 
 def _taken(session: Session, charge: ChargeAttempt) -> list[Mapping[str, Any]]:
-    noted = select(OrderEvent).where(
-        OrderEvent.order_id == charge.order_id, OrderEvent.kind.in_(disputed_charges.KINDS)
-    )
+    noted = select(OrderEvent).where(OrderEvent.order_id == charge.order_id, OrderEvent.kind.in_(DISPUTED))
     latest = disputes.latest(session.scalars(noted.order_by(OrderEvent.id)), charge.attempt)
     return [facts for facts in latest if facts["status"] in TAKEN_BACK and not _is_paid_again(session, charge, facts)]
 
