@@ -313,7 +313,9 @@ class World:
         return sorted((row.attempt, row.status.value, row.amount_minor) for row in rows)
 
     def refunds(self, order_id: UUID) -> list[tuple[str, int]]:
-        return [(row.status.value, row.amount_minor) for row in self.rows(RefundAttempt, order_id=order_id)]
+        """(status, amount) of every refund attempt, in order."""
+        rows = sorted(self.rows(RefundAttempt, order_id=order_id), key=lambda row: row.attempt)
+        return [(row.status.value, row.amount_minor) for row in rows]
 
     def charged(self, customer: Customer) -> list[int]:
         """What the provider itself took from the customer: amounts in minor units, oldest first."""
